@@ -1,0 +1,114 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tdm/core/bar.hpp"         // ObservationColumns, Rejection
+#include "tdm/core/clock.hpp"       // Clock
+#include "tdm/core/instrument.hpp"  // Instrument, Series
+
+namespace tdm::sources {
+
+namespace asio = boost::asio;
+
+// One request for bars: all bars of the series whose open time lies in `range`, at most the exchange's page size of them.
+struct PageRequest {
+  TimeRange range;
+  bool operator==(const PageRequest&) const = default;
+};
+
+// What the exchange answered: rows oldest first, duplicates and rows outside the request already told apart.
+struct Page {
+  PageRequest request;
+  ObservationColumns rows;                // on the grid and inside the request, strictly increasing open_time
+  std::vector<Rejection> rejected;        // rows that cannot be observations: no open time, off the grid, outside the window
+  TimePoint exchange_time{};              // the exchange's clock when it answered: decides what is closed
+  std::int64_t unknown_fields = 0;        // ignored and counted
+  std::int64_t duplicates = 0;            // same key and values more than once in the answer, kept once
+  std::int64_t bytes = 0;                 // of the answer's body
+};
+
+// What holds for every series of a market.
+struct MarketTraits {
+  std::string name;                       // "linear"
+  std::vector<Timeframe> native;          // timeframes the exchange itself serves
+  std::vector<PriceKind> price_kinds;
+  std::string open_rule;                  // previous_close | first_trade
+  std::chrono::seconds rest_delay{0};     // available_at = close_time + this, for backfilled bars
+  bool has_trade_count = false;
+  std::chrono::seconds settle(Timeframe timeframe) const {  // after close_time a bar is born confirmed
+    return timeframe.nominal_length() <= std::chrono::hours{1} ? std::chrono::seconds{60} : std::chrono::seconds{600};
+  }
+};
+
+// A stop of the whole exchange that the documents name: versioned evidence that ships with the connector.
+struct KnownOutage {
+  TimeRange range;
+  std::string market;                     // empty: all
+  std::string evidence;
+};
+
+struct ConnectorOptions {
+  std::string base_url;                   // empty: the exchange's public default
+  std::map<std::string, std::string> market_base_urls;
+  std::optional<double> rate_limit;       // requests per second; nothing: the connector's default
+  std::optional<std::string> memory_file; // of the quota governor
+};
+
+// What an exchange must do. One folder under sources/ per exchange; each passes ConnectorConformance. All methods may be called
+// from several threads; coroutines run on the executor the connector was made with. Every wait has an end; a retry inside obeys
+// the exchange's Retry-After and quota. Errors name exchange, symbol and range.
+class Connector {
+ public:
+  virtual ~Connector() = default;
+
+  virtual std::string_view exchange() const = 0;
+  virtual const std::vector<MarketTraits>& markets() const = 0;
+  virtual std::string_view default_market() const = 0;   // "" when the symbol decides
+  virtual std::string origin() const = 0;                // mainnet | testnet | custom host without its port ("simulated" for loopback sims: the host)
+  virtual double permitted_rate() const = 0;             // requests per second: for estimates
+  virtual int page_rows() const = 0;                     // bars in one page
+  virtual std::int64_t bytes_per_page() const = 0;       // typical, for estimates
+
+  // The fixed pages that cover the range, oldest first. Pure: computed from the grid.
+  virtual std::vector<PageRequest> pages(const Series& series, TimeRange range) const = 0;
+
+  virtual asio::awaitable<Result<TimePoint>> server_time() = 0;
+  // Every instrument of the market, the closed ones too.
+  virtual asio::awaitable<Result<std::vector<Instrument>>> instruments(std::string market) = 0;
+  virtual asio::awaitable<Result<Page>> fetch(Series series, PageRequest request) = 0;
+  virtual std::span<const KnownOutage> known_outages() const { return {}; }
+  // Requests sent since construction, for provenance and tests.
+  virtual std::int64_t requests_sent() const = 0;
+};
+
+const MarketTraits* find_market(const Connector& connector, std::string_view market);
+
+// How recordings of an exchange read (`tdm decode`): each line out is one JSON object (design: Names that outside programs rely on).
+struct DecodeRequest {
+  std::string market;
+  std::string channel;      // rest | ws | archive
+  std::string target;       // of the request, when known: names symbol, interval
+};
+using LineSink = std::function<void(std::string_view json_line)>;
+
+// What a folder under sources/ exports.
+struct ExchangeModule {
+  std::string_view name;
+  Result<std::shared_ptr<Connector>> (*make)(const ConnectorOptions& options, asio::any_io_executor executor, const Clock& clock);
+  // Decodes one document (the text of line `line`); an undecodable one gives an "error" line, never silence.
+  void (*decode)(const DecodeRequest& request, std::string_view document, std::int64_t line, const LineSink& sink);
+  // Symbols as ccxt writes them -> (market, symbol) candidates: "BTC/USDT:USDT" -> linear BTCUSDT.
+  std::vector<std::pair<std::string, std::string>> (*parse_alias)(std::string_view alias);
+};
+
+}  // namespace tdm::sources
