@@ -1,0 +1,121 @@
+"""Backfill from the simulated exchange, beside the rate that is permitted."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+from harness import PYTHON, TDM, Figure, environment, free_port, resident_mb, run, server, simulator, write_config
+
+NOTEBOOK = """
+import sys
+from trading_data_market.client import MarketDataClient
+client = MarketDataClient(mode="backtest")
+client.get_historical_data(symbol=sys.argv[1], exchange="bybit", timeframe="1m", start_date=sys.argv[2], end_date=sys.argv[3])
+"""
+TWO_YEARS = ("2022-01-01", "2023-12-31")  # 1,051,200 minutes
+
+
+def command_line(folder: Path, rate: float, start: str, end: str, bars: int, name: str) -> Figure:
+    folder.mkdir(parents=True, exist_ok=True)
+    # The simulator's clock runs from the real now, so that its quota and our pace mean the same seconds.
+    with simulator(folder, now="2024-02-01T00:00:00Z") as base_url:
+        config = write_config(folder, base_url, rate)
+        run(
+            [
+                TDM,
+                "backfill",
+                "bybit.linear.BTCUSDT@1d",
+                "--start",
+                "2022-01-01",
+                "--end",
+                "2022-01-02",
+                "--config",
+                config,
+            ]
+        )
+        begun = time.monotonic()
+        run([TDM, "backfill", "bybit.linear.BTCUSDT@1m", "--start", start, "--end", end, "--config", config])
+        seconds = time.monotonic() - begun
+        counted = json.loads(run([TDM, "coverage", "bybit.linear.BTCUSDT@1m", "--json", "--config", config]).stdout)
+    present = counted["coverage"][0]["present"] if isinstance(counted, dict) else counted[0]["present"]
+    if present != bars:
+        raise RuntimeError(f"{present} bars are stored, {bars} were expected")
+    refused = sum(json.loads(line).get("status", 200) != 200 for line in (folder / "sim.log").read_text().splitlines())
+    return Figure(
+        name, bars / seconds / (rate * 1000), "of permitted", 0.95, False,
+        {"bars": bars, "seconds": round(seconds, 2), "refused": refused},
+    )  # fmt: skip
+
+
+def everybody_at_once(folder: Path, rate: float) -> list[Figure]:
+    """A server, a command line and two notebooks fill different series of one store at the same time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    memory: list[float] = []
+    bars = 4 * 262_080  # 182 days of minutes each
+    first, last = "2023-01-01", "2023-07-01"
+    with simulator(folder, now="2024-02-01T00:00:00Z") as base_url:
+        port = free_port()
+        config = write_config(folder, base_url, rate, port)
+        settings = environment(config)
+        for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT"):
+            run([TDM, "backfill", f"bybit.linear.{symbol}@1d", "--start", first, "--end", first, "--config", config])
+        with server(folder, config, port) as running:
+            stop = threading.Event()
+
+            def sample() -> None:
+                while not stop.wait(0.1):
+                    memory.append(resident_mb(running.pid))
+
+            sampler = threading.Thread(target=sample)
+            sampler.start()
+            begun = time.monotonic()
+            others = [
+                subprocess.Popen(
+                    [TDM, "backfill", "bybit.linear.ETHUSDT@1m", "--start", first, "--end", last, "--config", config],
+                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                ),
+                *(
+                    subprocess.Popen([PYTHON, "-c", NOTEBOOK, symbol, first, last], env=settings)
+                    for symbol in ("SOLUSDT", "XRPUSDT")
+                ),
+            ]  # fmt: skip
+            body = json.dumps({"series": "bybit.linear.BTCUSDT@1m", "start": first, "end": last}).encode()
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{port}/api/v1/backfills", body, {"Content-Type": "application/json"}
+            )
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                job = json.load(answer)["id"]
+            state = "queued"
+            while state in ("queued", "running"):
+                time.sleep(0.1)
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/backfills/{job}", timeout=30) as answer:
+                    state = json.load(answer)["state"]
+            codes = [other.wait(timeout=300) for other in others]
+            seconds = time.monotonic() - begun
+            stop.set()
+            sampler.join()
+    if state != "done" or any(codes):
+        raise RuntimeError(f"the server's job is {state}, the others ended with {codes}")
+    detail = {"bars": bars, "seconds": round(seconds, 2)}
+    return [
+        Figure("backfill by four at once, rate 110", bars / seconds / (rate * 1000), "of permitted", 0.95, False, detail),
+        Figure(
+            "resident memory of the server meanwhile", max(memory), "MB", 150, True,
+            {"median": round(statistics.median(memory), 1)},
+        ),
+    ]  # fmt: skip
+
+
+def measure(folder: Path, rounds: int) -> list[Figure]:
+    del rounds  # one run of minutes each: the exchange's pace is the peer
+    return [
+        command_line(folder / "110", 110, *TWO_YEARS, 1_051_200, "backfill, rate 110"),
+        command_line(folder / "10", 10, "2023-01-01", "2023-07-01", 262_080, "backfill, rate 10"),
+        *everybody_at_once(folder / "four", 110),
+    ]
