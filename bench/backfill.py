@@ -10,13 +10,15 @@ import time
 import urllib.request
 from pathlib import Path
 
-from harness import PYTHON, TDM, Figure, environment, free_port, resident_mb, run, server, simulator, write_config
+from harness import Figure
+from road import PYTHON, TDM, environment, free_port, resident_mb, run, server, simulator, write_config
 
 NOTEBOOK = """
 import sys
 from trading_data_market.client import MarketDataClient
 client = MarketDataClient(mode="backtest")
-client.get_historical_data(symbol=sys.argv[1], exchange="bybit", timeframe="1m", start_date=sys.argv[2], end_date=sys.argv[3])
+client.get_historical_data(symbol=sys.argv[1], exchange="bybit", timeframe="1m", start_date=sys.argv[2],
+                           end_date=sys.argv[3])
 """
 TWO_YEARS = ("2022-01-01", "2023-12-31")  # 1,051,200 minutes
 
@@ -24,8 +26,8 @@ TWO_YEARS = ("2022-01-01", "2023-12-31")  # 1,051,200 minutes
 def command_line(folder: Path, rate: float, start: str, end: str, bars: int, name: str) -> Figure:
     folder.mkdir(parents=True, exist_ok=True)
     # The simulator's clock runs from the real now, so that its quota and our pace mean the same seconds.
-    with simulator(folder, now="2024-02-01T00:00:00Z") as base_url:
-        config = write_config(folder, base_url, rate)
+    with simulator(folder) as exchange:
+        config = write_config(folder, exchange.base_url, rate)
         run(
             [
                 TDM,
@@ -59,9 +61,9 @@ def everybody_at_once(folder: Path, rate: float) -> list[Figure]:
     memory: list[float] = []
     bars = 4 * 262_080  # 182 days of minutes each
     first, last = "2023-01-01", "2023-07-01"
-    with simulator(folder, now="2024-02-01T00:00:00Z") as base_url:
+    with simulator(folder) as exchange:
         port = free_port()
-        config = write_config(folder, base_url, rate, port)
+        config = write_config(folder, exchange.base_url, rate, port=port)
         settings = environment(config)
         for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT"):
             run([TDM, "backfill", f"bybit.linear.{symbol}@1d", "--start", first, "--end", first, "--config", config])
@@ -102,9 +104,10 @@ def everybody_at_once(folder: Path, rate: float) -> list[Figure]:
             sampler.join()
     if state != "done" or any(codes):
         raise RuntimeError(f"the server's job is {state}, the others ended with {codes}")
+    got = bars / seconds / (rate * 1000)
     detail = {"bars": bars, "seconds": round(seconds, 2)}
     return [
-        Figure("backfill by four at once, rate 110", bars / seconds / (rate * 1000), "of permitted", 0.95, False, detail),
+        Figure("backfill by four at once, rate 110", got, "of permitted", 0.95, False, detail),
         Figure(
             "resident memory of the server meanwhile", max(memory), "MB", 150, True,
             {"median": round(statistics.median(memory), 1)},

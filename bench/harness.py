@@ -1,25 +1,12 @@
-"""What every benchmark needs: pairs of commands run alternately, a simulated exchange, a store of its own."""
+"""What a figure is, and how two things are timed beside each other."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import signal
 import statistics
-import subprocess
 import time
-import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-
-ROOT = Path(__file__).resolve().parent.parent
-TDM = ROOT / "build/release/bin/tdm"
-SIM = ROOT / "build/release/bin/tdm-sim"
-PYTHON = ROOT / ".venv/bin/python"
-OUTPUT = ROOT / "bench-output"
 
 
 @dataclass
@@ -75,116 +62,3 @@ def alternate(a: Callable[[], object], b: Callable[[], object], rounds: int) -> 
             if number:
                 times.append(time.perf_counter() - begun)
     return pairs
-
-
-def run(command: Sequence[str | Path], timeout: float = 600, **options: Any) -> subprocess.CompletedProcess[str]:
-    """A command that must succeed."""
-    done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, timeout=timeout, check=False, **options
-    )
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stderr[-2000:]}")
-    return done
-
-
-def wait_for(what: Callable[[], bool], seconds: float, name: str) -> None:
-    """Polls until it holds, or says what did not come."""
-    deadline = time.monotonic() + seconds
-    while not what():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{name} did not come within {seconds} s")
-        time.sleep(0.02)
-
-
-@contextlib.contextmanager
-def process(command: Sequence[str | Path], log: Path, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """A program that runs while the block does and is asked to end after it."""
-    with log.open("ab") as sink:
-        running = subprocess.Popen([str(part) for part in command], stdout=sink, stderr=sink, **options)
-    try:
-        yield running
-    finally:
-        running.send_signal(signal.SIGTERM)
-        try:
-            running.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            running.kill()
-            running.wait()
-
-
-@contextlib.contextmanager
-def simulator(folder: Path, *, now: str, first: str = "2020-01-01", instruments: Path | None = None) -> Iterator[str]:
-    """The base URL of a simulated Bybit."""
-    ready = folder / "sim.ready.json"
-    ready.unlink(missing_ok=True)
-    command: list[str | Path] = [SIM, "--port", "0", "--ready-file", ready, "--seed", "7", "--log", folder / "sim.log"]
-    command += ["--from", first, "--now", now]
-    if instruments is not None:
-        command += ["--instruments", instruments]
-    with process(command, folder / "sim.err"):
-        wait_for(ready.exists, 60, "the simulator")
-        yield str(json.loads(ready.read_text())["base_urls"]["bybit"])
-
-
-def write_config(folder: Path, base_url: str, rate_limit: float, port: int = 8000) -> Path:
-    """A configuration of a store of its own in the folder."""
-    path = folder / "config.yaml"
-    path.write_text(
-        f"""environment: benchmark
-storage:
-  type: duckdb
-  db_path: {folder}/store/market_data.db
-  parquet_path: {folder}/store/parquet
-cache:
-  type: memory
-  ttl_seconds: 600
-api:
-  host: 127.0.0.1
-  port: {port}
-  log_level: warn
-exchange_clients:
-  bybit:
-    base_url: {base_url}
-    rate_limit: {rate_limit}
-"""
-    )
-    return path
-
-
-@contextlib.contextmanager
-def server(folder: Path, config: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """`tdm serve` with that configuration, ready."""
-    url = f"http://127.0.0.1:{port}/readyz"
-
-    def ready() -> bool:
-        try:
-            with urllib.request.urlopen(url, timeout=1) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
-    with process([TDM, "serve", "--config", config, "--port", str(port)], folder / "serve.err") as running:
-        wait_for(ready, 30, "the server")
-        yield running
-
-
-def free_port() -> int:
-    """A port nobody listens on at the moment."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def resident_mb(pid: int) -> float:
-    """Resident memory of a process now."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError(f"process {pid} has no VmRSS")
-
-
-def environment(config: Path) -> dict[str, str]:
-    """The environment of a script that uses that configuration. Threads of OpenBLAS only add noise to a start."""
-    return {**os.environ, "CONFIG_PATH": str(config), "PYTHONDONTWRITEBYTECODE": ""}

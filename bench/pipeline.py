@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from harness import ROOT, Figure, run
+from harness import Figure
+from road import ROOT, run
 
 
 def measure(folder: Path, rounds: int) -> list[Figure]:

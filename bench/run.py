@@ -1,6 +1,6 @@
 """Measures what the README and the documents claim. Usage: bench/run.py [NAME...] [--rounds N] [--json FILE]
 
-Each figure stands beside a floor or a peer measured in the same run; what is published is the median of neighbours' ratios.
+Each figure stands beside a floor or a peer measured in the same run; published is the median of neighbours' ratios.
 """
 
 from __future__ import annotations
@@ -15,12 +15,17 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests/support"))
+
 import backfill
 import pipeline
 import sacred
 import windows
 import year
-from harness import OUTPUT, Figure
+from harness import Figure
+from road import ROOT
+
+OUTPUT = ROOT / "bench-output"
 
 CASES: dict[str, Callable[[Path, int], list[Figure]]] = {
     "sacred": sacred.measure,

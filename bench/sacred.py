@@ -1,10 +1,11 @@
-"""What a user feels first: a script with the sacred call, stored, from process start to exit, beside pandas.read_parquet."""
+"""What a user feels first: a script with the sacred call, stored, start to exit, beside pandas.read_parquet."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from harness import PYTHON, TDM, Figure, alternate, environment, free_port, run, server, simulator, write_config
+from harness import Figure, alternate
+from road import PYTHON, TDM, environment, free_port, run, server, simulator, write_config
 
 OURS = """
 from trading_data_market.client import MarketDataClient
@@ -27,8 +28,8 @@ def five_hundred_instruments(folder: Path) -> Path:
     path = folder / "instruments.yaml"
     names = ["BTCUSDT"] + [f"COIN{number:03d}USDT" for number in range(499)]
     lines = [
-        f"  - {{symbol: {name}, market: linear, base: {name[:-4]}, quote: USDT, settle: USDT, tick: '0.1', lot: '0.001', "
-        f"start_price: '100', launch: 2020-01-01, first_bar: 2020-01-01}}"
+        f"  - {{symbol: {name}, market: linear, base: {name[:-4]}, quote: USDT, settle: USDT, "
+        f"tick: '0.1', lot: '0.001', start_price: '100', launch: 2020-01-01, first_bar: 2020-01-01}}"
         for name in names
     ]
     path.write_text("instruments:\n" + "\n".join(lines) + "\n")
@@ -42,9 +43,9 @@ def measure(folder: Path, rounds: int) -> list[Figure]:
     export.write_text(EXPORT)
     frame = folder / "frame.parquet"
     figures = []
-    with simulator(folder, now="2024-02-01T00:00:00Z", instruments=five_hundred_instruments(folder)) as base_url:
+    with simulator(folder, "--instruments", five_hundred_instruments(folder)) as exchange:
         port = free_port()
-        config = write_config(folder, base_url, 110, port)
+        config = write_config(folder, exchange.base_url, 110, port=port)
         settings = environment(config)
         run([PYTHON, export, frame], env=settings)
 

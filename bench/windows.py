@@ -7,9 +7,10 @@ import shutil
 import urllib.request
 from pathlib import Path
 
-from harness import ROOT, TDM, Figure, free_port, process, run, server, simulator, wait_for, write_config
+from harness import Figure
+from road import ROOT, TDM, free_port, process, run, server, simulator, wait_for, write_config
 
-PATH = "/api/v1/ohlcv?exchange=bybit&symbol=BTCUSDT&timeframe=1h&start=2023-03-01T00:00:00Z&limit=1000&end=2023-04-11T16:00:00Z"
+PATH = "/api/v1/ohlcv?exchange=bybit&symbol=BTCUSDT&timeframe=1h&start=2023-03-01&end=2023-04-11T16:00:00Z&limit=1000"
 
 
 def nginx_program() -> Path:
@@ -58,9 +59,9 @@ def load(url: str, connections: int) -> dict[str, float]:
 
 def measure(folder: Path, rounds: int) -> list[Figure]:
     figures = []
-    with simulator(folder, now="2024-02-01T00:00:00Z") as base_url:
+    with simulator(folder) as exchange:
         port, peer_port = free_port(), free_port()
-        config = write_config(folder, base_url, 110, port)
+        config = write_config(folder, exchange.base_url, 110, port=port)
         run(
             [
                 TDM,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from harness import PYTHON, TDM, Figure, Pairs, environment, run, simulator, write_config
+from harness import Figure, Pairs
+from road import PYTHON, TDM, environment, run, simulator, write_config
 
 # One process, rounds a b a b: what is compared is the read, not the start of an interpreter.
 TIMES = """
@@ -22,8 +23,8 @@ def ours():
 
 connection = duckdb.connect()
 def peer():
-    return connection.execute("select open_time, open, high, low, close, volume from read_parquet(?, hive_partitioning=false) "
-                              "order by open_time", [glob]).df()
+    return connection.execute("select open_time, open, high, low, close, volume "
+                              "from read_parquet(?, hive_partitioning=false) order by open_time", [glob]).df()
 
 times = {"a": [], "b": []}
 for number in range(rounds + 1):
@@ -54,8 +55,8 @@ print(json.dumps({"extra": (after - before) * 1024, "frame": int(frame.memory_us
 
 
 def measure(folder: Path, rounds: int) -> list[Figure]:
-    with simulator(folder, now="2024-02-01T00:00:00Z") as base_url:
-        config = write_config(folder, base_url, 110)
+    with simulator(folder) as exchange:
+        config = write_config(folder, exchange.base_url, 110)
         settings = environment(config)
         run(
             [
