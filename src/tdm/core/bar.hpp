@@ -37,8 +37,8 @@ class TextColumn {
   std::size_t size() const { return valid_.size(); }
   void reserve(std::size_t rows, std::size_t bytes);
   const std::string& bytes() const { return bytes_; }
-  std::span<const std::int32_t> offsets() const { return ends_; }      // size() + 1 entries, the first is 0
-  std::span<const std::uint8_t> validity() const { return valid_; }    // one byte a row, 1 = present
+  std::span<const std::int32_t> offsets() const { return ends_; }    // size() + 1 entries, the first is 0
+  std::span<const std::uint8_t> validity() const { return valid_; }  // one byte a row, 1 = present
   std::size_t null_count() const { return nulls_; }
   bool operator==(const TextColumn&) const = default;
 
@@ -72,17 +72,17 @@ struct NullableColumn {
   bool operator==(const NullableColumn&) const = default;
 };
 
-// Observations of one series as one channel delivered them: rows of `raw_ohlcv`. Every field is the exact text that was sent;
-// nothing has been judged. A field that was absent or JSON null is a null.
+// Observations of one series as one channel delivered them: rows of `raw_ohlcv`. Every field is the exact text that was
+// sent; nothing has been judged. A field that was absent or JSON null is a null.
 struct ObservationColumns {
   std::vector<TimePoint> open_time;
   TextColumn open, high, low, close, volume, quote_volume, trade_count, taker_buy_volume, taker_buy_quote_volume;
-  TextColumn extra;                    // the row's other fields as a JSON object, null when there are none
+  TextColumn extra;  // the row's other fields as a JSON object, null when there are none
   std::vector<CloseProof> close_proof;
   std::vector<TimePoint> event_time;   // exchange time of the answer or message that carried the row
   std::vector<TimePoint> received_at;  // our clock
   std::vector<Channel> channel;
-  std::vector<std::int64_t> ingest_id; // the ingest run that recorded it
+  std::vector<std::int64_t> ingest_id;  // the ingest run that recorded it
 
   std::size_t size() const { return open_time.size(); }
   bool operator==(const ObservationColumns&) const = default;
@@ -94,15 +94,15 @@ struct Rejection {
   std::optional<TimePoint> open_time;  // nothing when the row had none
   std::string rule;                    // rule id, e.g. "S2"
   int rule_version = 1;
-  std::string reason;                  // for a person
-  std::string raw;                     // the row as it was sent (raw reference for rows that have no open time)
+  std::string reason;  // for a person
+  std::string raw;     // the row as it was sent (raw reference for rows that have no open time)
   std::int64_t ingest_id = 0;
   TimePoint recorded_at{};
   bool operator==(const Rejection&) const = default;
 };
 
-// Judged bars of one series, columns of `validated_ohlcv`, ordered by open_time. Prices and volumes are the nearest doubles;
-// volume in base coin, quote_volume in quote currency.
+// Judged bars of one series, columns of `validated_ohlcv`, ordered by open_time. Prices and volumes are the nearest
+// doubles; volume in base coin, quote_volume in quote currency.
 struct BarColumns {
   std::vector<TimePoint> open_time;
   std::vector<double> open, high, low, close, volume;
@@ -112,10 +112,10 @@ struct BarColumns {
   std::vector<Finality> finality;
   std::vector<std::uint32_t> quality_flags;
   std::vector<Channel> source;
-  std::vector<std::int32_t> revision;     // 0 for the first value
+  std::vector<std::int32_t> revision;  // 0 for the first value
   std::vector<TimePoint> available_at;
   std::vector<TimePoint> recorded_at;
-  std::vector<std::int32_t> rule_version; // version of the rule set that judged it
+  std::vector<std::int32_t> rule_version;  // version of the rule set that judged it
 
   std::size_t size() const { return open_time.size(); }
   bool operator==(const BarColumns&) const = default;
@@ -139,7 +139,8 @@ struct Column {
   std::span<const std::uint8_t> valid{};  // one byte a row, empty = all present (TextColumn carries its own)
 };
 
-// What a read returns: columns of equal length, the first is open_time. It may view mapped memory and owns what it views.
+// What a read returns: columns of equal length, the first is open_time. It may view mapped memory and owns what it
+// views.
 struct Frame {
   std::size_t rows = 0;
   std::vector<Column> columns;

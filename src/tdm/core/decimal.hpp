@@ -9,14 +9,14 @@
 
 namespace tdm {
 
-// An exact decimal number: coefficient x 10^-scale, up to 38 significant digits, scale -38..60. Prices and volumes pass as
-// decimal text until they are judged; the rules compare these, never doubles. Equality is of value: 1.0 == 1.00.
+// An exact decimal number: coefficient x 10^-scale, up to 38 significant digits, scale -38..60. Prices and volumes pass
+// as decimal text until they are judged; the rules compare these, never doubles. Equality is of value: 1.0 == 1.00.
 class Decimal {
  public:
   constexpr Decimal() = default;
 
-  // Plain ("-12.340", ".5" is refused) and exponent form ("1e-7", "1.5E+3") exactly. NaN, Infinity, empty text, signs without
-  // digits, leading/trailing space and numbers that need more than 38 digits are corrupt_data with the reason.
+  // Plain ("-12.340", ".5" is refused) and exponent form ("1e-7", "1.5E+3") exactly. NaN, Infinity, empty text, signs
+  // without digits, leading/trailing space and numbers that need more than 38 digits are corrupt_data with the reason.
   static Result<Decimal> parse(std::string_view text);
   static Decimal from_scaled(std::int64_t coefficient, int scale);
 

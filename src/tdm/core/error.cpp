@@ -50,7 +50,8 @@ std::vector<std::string> nearest(std::string_view text, const std::vector<std::s
   const std::size_t bound = std::max<std::size_t>(2, text.size() / 3);
   std::vector<std::pair<std::size_t, const std::string*>> ranked;
   for (const auto& candidate : candidates)
-    if (const auto distance = edit_distance(text, candidate); distance <= bound) ranked.emplace_back(distance, &candidate);
+    if (const auto distance = edit_distance(text, candidate); distance <= bound)
+      ranked.emplace_back(distance, &candidate);
   std::ranges::stable_sort(ranked, {}, [](const auto& entry) { return entry.first; });
   std::vector<std::string> names;
   for (const auto& entry : ranked) {

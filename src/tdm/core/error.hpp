@@ -32,8 +32,8 @@ enum class ErrorCode : std::uint8_t {
 std::string_view to_string(ErrorCode code);
 bool is_retryable(ErrorCode code);
 
-// A failure as a value. `message` is for a person (exchange, symbol, range; never a secret), `parameter` names the input that
-// was wrong, `suggestions` are the nearest valid inputs.
+// A failure as a value. `message` is for a person (exchange, symbol, range; never a secret), `parameter` names the
+// input that was wrong, `suggestions` are the nearest valid inputs.
 struct Error {
   ErrorCode code = ErrorCode::internal;
   std::string message;
@@ -52,7 +52,9 @@ inline std::unexpected<Error> fail(ErrorCode code, std::string message, std::str
   return std::unexpected{Error{code, std::move(message), std::move(parameter), std::move(suggestions), std::nullopt}};
 }
 
-// Up to `limit` of `candidates` nearest to `text` by edit distance, nearest first; those too far to be a typing error are left out.
-std::vector<std::string> nearest(std::string_view text, const std::vector<std::string>& candidates, std::size_t limit = 3);
+// Up to `limit` of `candidates` nearest to `text` by edit distance, nearest first; those too far to be a typing error
+// are left out.
+std::vector<std::string> nearest(std::string_view text, const std::vector<std::string>& candidates,
+                                 std::size_t limit = 3);
 
 }  // namespace tdm

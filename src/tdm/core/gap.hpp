@@ -10,7 +10,14 @@
 namespace tdm {
 
 // Why expected bars are absent. Every cause but `unknown` names its evidence.
-enum class GapCause : std::uint8_t { exchange_outage, no_trades, our_disconnect, upstream_missing, not_listed, unknown };
+enum class GapCause : std::uint8_t {
+  exchange_outage,
+  no_trades,
+  our_disconnect,
+  upstream_missing,
+  not_listed,
+  unknown
+};
 std::string_view to_string(GapCause cause);
 Result<GapCause> parse_gap_cause(std::string_view text);
 

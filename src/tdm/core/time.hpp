@@ -50,18 +50,18 @@ class TimeRange {
 
 std::string to_string(TimeRange range);  // "[2023-01-01T00:00:00Z, 2024-01-01T00:00:00Z)"
 
-// One bound of a range as a user writes it (design: Read semantics). A calendar date ("2023-12-31", also "2023-12" and "2023")
-// names the whole day (month, year); anything finer is an instant.
+// One bound of a range as a user writes it (design: Read semantics). A calendar date ("2023-12-31", also "2023-12" and
+// "2023") names the whole day (month, year); anything finer is an instant.
 struct TimeBound {
-  TimePoint first;          // the instant, or the first instant of the named day, month or year
-  TimePoint after;          // the instant, or the first instant after the named day, month or year
+  TimePoint first;  // the instant, or the first instant of the named day, month or year
+  TimePoint after;  // the instant, or the first instant after the named day, month or year
   bool is_date = false;
   friend auto operator<=>(const TimeBound&, const TimeBound&) = default;
 };
 
-// Accepts dates, RFC 3339 instants (also with a space for the T, without seconds, or naive = UTC) and integer milliseconds.
-// Integers that look like seconds (< 1e11 in magnitude) or like micro/nanoseconds (> 1e14) are refused. `parameter` names the
-// input in the error.
+// Accepts dates, RFC 3339 instants (also with a space for the T, without seconds, or naive = UTC) and integer
+// milliseconds. Integers that look like seconds (< 1e11 in magnitude) or like micro/nanoseconds (> 1e14) are refused.
+// `parameter` names the input in the error.
 Result<TimeBound> parse_time_bound(std::string_view text, std::string_view parameter);
 
 // [start.first, end.after when end is a date, else end.first). start after end is invalid_argument naming both.
