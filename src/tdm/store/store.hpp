@@ -23,27 +23,27 @@ enum class Layer : std::uint8_t { validated, raw };
 // An immutable, checksummed file of one dataset.
 struct Segment {
   Layer layer = Layer::validated;
-  std::string path;          // relative to parquet_path
-  std::string sha256;
+  std::string path{};  // relative to parquet_path
+  std::string sha256{};
   std::int64_t rows = 0;
   std::int64_t bytes = 0;
-  TimePoint first{}, last{}; // open times
+  TimePoint first{}, last{};  // open times
   bool operator==(const Segment&) const = default;
 };
 
 // Per series, all that a reader needs without the database. Published by rename after the catalogue's transaction.
 struct Manifest {
   Series series;
-  std::string origin;                        // mainnet | testnet | host
-  std::int64_t version = 0;                  // grows with every commit that changed this series
-  Instrument instrument;                     // as known at the commit, with the probed listing
-  std::optional<TimePoint> watermark;        // all before it is complete or accounted for by gaps
-  std::vector<Segment> segments;             // current, by first open time; validated and raw
-  std::vector<Gap> gaps;                     // open and accounted, by begin
-  std::vector<TimeRange> looked;             // ranges that were asked for and answered: present or a gap of the ledger
-  BarColumns tail;                           // provisional rows, not sealed yet
-  std::optional<TimePoint> first_recorded;   // the series' first recorded_at: bounds as_of
-  std::int64_t rows = 0;                     // sealed + tail, current
+  std::string origin{};                       // mainnet | testnet | host
+  std::int64_t version = 0;                   // grows with every commit that changed this series
+  Instrument instrument;                      // as known at the commit, with the probed listing
+  std::optional<TimePoint> watermark{};       // all before it is complete or accounted for by gaps
+  std::vector<Segment> segments{};            // current, by first open time; validated and raw
+  std::vector<Gap> gaps{};                    // open and accounted, by begin
+  std::vector<TimeRange> looked{};            // ranges that were asked for and answered: present or a gap of the ledger
+  BarColumns tail{};                          // provisional rows, not sealed yet
+  std::optional<TimePoint> first_recorded{};  // the series' first recorded_at: bounds as_of
+  std::int64_t rows = 0;                      // sealed + tail, current
   std::int64_t confirmed = 0;
 };
 
@@ -57,14 +57,15 @@ struct Resolution {
 };
 
 struct ReadOptions {
-  std::vector<std::string> columns;          // stored column names; open_time is always the first of the answer
-  std::optional<TimePoint> as_of{};          // rows as known then; nothing: current
-  bool include_tail = false;                 // provisional rows too
+  std::vector<std::string>
+      columns{};  // validated_column_names(), empty = all; open_time is always the first of the answer
+  std::optional<TimePoint> as_of{};  // rows as known then; nothing: current
+  bool include_tail = false;         // provisional rows too
 };
 
 struct SegmentCheck {
   Segment segment;
-  std::string problem;                       // empty: hash, count, order and range hold
+  std::string problem{};  // empty: hash, count, order and range hold
 };
 
 struct IngestRun {
@@ -80,17 +81,21 @@ struct Batch {
   Series series;
   std::int64_t ingest_id = 0;
   Instrument instrument;
-  ObservationColumns raw;                    // appended as they are
-  BarColumns validated;                      // upserts: same key + other values supersedes, the old row is kept for as_of
-  std::vector<Rejection> quarantine;
-  std::vector<TimeRange> looked;             // ranges this batch settles
-  std::vector<Gap> gaps;                     // new ones (id 0) and changed ones (id set)
-  std::optional<TimePoint> watermark;
+  ObservationColumns raw{};  // appended as they are
+  // Upserts, sorted by open_time, one row a key. Same key + same values (see same_bar) = nothing new; other values
+  // supersede, and the old row is kept for as_of. A provisional row never replaces a confirmed one: it adds nothing.
+  BarColumns validated{};
+  std::vector<Rejection> quarantine{};
+  std::vector<TimeRange> looked{};  // ranges this batch settles
+  // New ones (id 0; one with the range of a gap of the ledger changes that one) and changed ones (id set; closed ones
+  // leave the manifest).
+  std::vector<Gap> gaps{};
+  std::optional<TimePoint> watermark{};  // nothing: as it was
 };
 
 struct SeriesSummary {
   Series series;
-  std::optional<TimePoint> first, last, watermark;
+  std::optional<TimePoint> first{}, last{}, watermark{};
   std::int64_t rows = 0, confirmed = 0, bytes = 0, gaps = 0;
 };
 
@@ -101,8 +106,8 @@ class Writer {
 
   // The data's origin per exchange is fixed by the first writer; another one is refused by name (invalid_argument).
   virtual Result<void> claim_origin(std::string_view exchange, std::string_view origin) = 0;
-  virtual Result<void> put_instruments(std::string_view exchange, std::string_view market, const std::vector<Instrument>& all,
-                                       TimePoint at) = 0;
+  virtual Result<void> put_instruments(std::string_view exchange, std::string_view market,
+                                       const std::vector<Instrument>& all, TimePoint at) = 0;
   // Keeps the first: returns what is stored.
   virtual Result<Resolution> put_resolution(const Resolution& resolution) = 0;
   virtual Result<IngestRun> begin_run(const Series& series, TimeRange range, Channel channel) = 0;
@@ -115,23 +120,25 @@ class Writer {
   // Merges what commits left into one segment per period, confirmed rows only; reads back before anything is dropped.
   virtual Result<void> seal(const Series& series) = 0;
   // A person says that this hole is to be lived with. Gaps inside the range get the reason; returns how many.
-  virtual Result<std::int64_t> accept_gaps(const Series& series, TimeRange range, std::string_view reason, TimePoint at) = 0;
+  virtual Result<std::int64_t> accept_gaps(const Series& series, TimeRange range, std::string_view reason,
+                                           TimePoint at) = 0;
 };
 
-// Where bars live. One folder under store/ per backend; each passes StoreConformance. Reading needs no lock, no database and
-// no other process, and never waits for a writer; safe from several threads.
+// Where bars live. One folder under store/ per backend; each passes StoreConformance. Reading needs no lock, no
+// database and no other process, and never waits for a writer; safe from several threads.
 class Store {
  public:
   virtual ~Store() = default;
 
   // ---- reading: from manifests and segments only
-  virtual Result<std::optional<Manifest>> manifest(const Series& series) const = 0;      // nothing: never written
+  virtual Result<std::optional<Manifest>> manifest(const Series& series) const = 0;  // nothing: never written
   virtual Result<std::vector<SeriesSummary>> list() const = 0;
-  // Rows with range.begin <= open_time < range.end, oldest first; none is an empty frame. Every byte is checked against the
-  // manifest's hash before it is served (corrupt_data names the segment).
+  // Rows with range.begin <= open_time < range.end, oldest first; none is an empty frame. Every byte is checked against
+  // the manifest's hash before it is served (corrupt_data names the segment).
   virtual Result<Frame> read(const Manifest& manifest, TimeRange range, const ReadOptions& options) const = 0;
   // Rows of raw_ohlcv in order of (open_time, ingest_id); all columns as text except times.
-  virtual Result<Frame> read_raw(const Manifest& manifest, TimeRange range, const std::vector<std::string>& columns) const = 0;
+  virtual Result<Frame> read_raw(const Manifest& manifest, TimeRange range,
+                                 const std::vector<std::string>& columns) const = 0;
   virtual Result<std::optional<Resolution>> resolution(std::string_view exchange, std::string_view symbol) const = 0;
   // The catalogue of one market with the time it was fetched; nothing when never fetched.
   struct Listing {
@@ -140,25 +147,25 @@ class Store {
   };
   virtual Result<std::optional<Listing>> instruments(std::string_view exchange, std::string_view market) const = 0;
   virtual Result<std::map<std::string, std::string>> origins() const = 0;
-  virtual Result<std::vector<SegmentCheck>> verify(const Series& series) const = 0;      // changes nothing
+  virtual Result<std::vector<SegmentCheck>> verify(const Series& series) const = 0;  // changes nothing
 
   // ---- writing
-  // Becomes the writer, waiting for the lock until `deadline`: unavailable when another process holds it so long. Recovery
-  // after a crash happens here. `wait` zero: only if it is free now.
+  // Becomes the writer, waiting for the lock until `deadline`: unavailable when another process holds it so long.
+  // Recovery after a crash happens here. `wait` zero: only if it is free now.
   virtual Result<std::unique_ptr<Writer>> lock(std::chrono::milliseconds wait, std::stop_token stop) = 0;
-  virtual std::string holder_socket() const = 0;   // where the holder of the lock listens
-  virtual std::string quota_file() const = 0;      // the quota governor's memory
+  virtual std::string holder_socket() const = 0;  // where the holder of the lock listens
+  virtual std::string quota_file() const = 0;     // the quota governor's memory
 };
 
 struct StoreOptions {
   std::string db_path;
   std::string parquet_path;
-  std::map<std::string, std::string> other;        // keys of other backends, as configured
+  std::map<std::string, std::string> other;  // keys of other backends, as configured
 };
 
 // What a folder under store/ exports.
 struct BackendModule {
-  std::string_view name;   // the value of storage.type
+  std::string_view name;  // the value of storage.type
   Result<std::shared_ptr<Store>> (*open)(const StoreOptions& options, const Clock& clock);
 };
 
