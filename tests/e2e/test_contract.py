@@ -1,0 +1,33 @@
+"""The server keeps what its OpenAPI description says, also when it is asked nonsense."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from pathlib import Path
+
+import pytest
+from road import PYTHON, TDM, Simulator, free_port, run, server, write_config
+
+
+@pytest.mark.timeout(600)
+def test_schemathesis_finds_nothing(exchange: Simulator, tmp_path: Path) -> None:
+    port = free_port()
+    config = write_config(tmp_path, exchange.base_url, port=port)
+    backfill = ["backfill", "bybit.linear.BTCUSDT@1h", "--start", "2023-01-01", "--end", "2023-01-31"]
+    run([TDM, *backfill, "--config", config])
+    with server(tmp_path, config, port):
+        url = f"http://127.0.0.1:{port}/openapi.json"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            paths = json.load(answer)["paths"]
+        assert {
+            "/api/v1/ohlcv", "/api/v1/instruments", "/api/v1/series", "/api/v1/coverage", "/api/v1/gaps",
+            "/api/v1/backfills", "/api/v1/backfills/{id}", "/healthz", "/livez", "/readyz", "/metrics",
+        } <= set(paths)  # fmt: skip
+        program = PYTHON.parent / "schemathesis"
+        done = run(
+            [program, "run", url, "--checks", "all", "--max-examples", "60", "--seed", "1", "--workers", "1",
+             "--request-timeout", "20", "--no-color"],
+            timeout=500, code=None, cwd=tmp_path,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout[-6000:]
