@@ -28,22 +28,22 @@ def test_every_command_has_help(command: str) -> None:
 def test_dry_run_says_the_price_and_asks_for_no_bar(config: Path, exchange: Simulator) -> None:
     before = [entry for entry in exchange.requests() if "/market/kline" in entry["target"]]
     done = run(
-        [TDM, "backfill", SERIES, "--start", "2023-01-01", "--end", "2023-12-31", "--dry-run", "--config", config]
+        [TDM, "backfill", SERIES, "--start", "2023-01-01", "--end", "2023-12-31", "--dry-run", "--config", str(config)]
     )
     assert "9 requests" in done.stderr + done.stdout
     after = [entry for entry in exchange.requests() if "/market/kline" in entry["target"]]
     assert len(after) - len(before) <= 3, "a dry run may probe the listing, no more"
-    listed = json.loads(run([TDM, "list", "--json", "--config", config]).stdout)
+    listed = json.loads(run([TDM, "list", "--json", "--config", str(config)]).stdout)
     assert listed["series"] == []
 
 
 def test_backfill_list_coverage_query_verify(config: Path) -> None:
-    run([TDM, "backfill", SERIES, "--start", "2023-01-01", "--end", "2023-01-31", "--config", config])
-    listed = json.loads(run([TDM, "list", "--json", "--config", config]).stdout)["series"]
+    run([TDM, "backfill", SERIES, "--start", "2023-01-01", "--end", "2023-01-31", "--config", str(config)])
+    listed = json.loads(run([TDM, "list", "--json", "--config", str(config)]).stdout)["series"]
     assert [(entry["series"], entry["rows"], entry["gaps"]) for entry in listed] == [(SERIES, 744, 0)]
-    coverage = json.loads(run([TDM, "coverage", SERIES, "--json", "--config", config]).stdout)["coverage"]
+    coverage = json.loads(run([TDM, "coverage", SERIES, "--json", "--config", str(config)]).stdout)["coverage"]
     assert coverage[0]["present"] == coverage[0]["confirmed"] == 744
-    query = ["query", SERIES, "--start", "2023-01-01", "--end", "2023-01-02", "--config", config]
+    query = ["query", SERIES, "--start", "2023-01-01", "--end", "2023-01-02", "--config", str(config)]
     done = run([TDM, *query, "--format", "csv"])
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert len(rows) == 48
@@ -55,19 +55,19 @@ def test_backfill_list_coverage_query_verify(config: Path) -> None:
     assert [row[4] for row in answer["data"]] == [float(row["close"]) for row in rows]
     raw = list(csv.DictReader(io.StringIO(run([TDM, *query, "--format", "csv", "--layer", "raw"]).stdout)))
     assert [float(row["close"]) for row in raw] == [float(row["close"]) for row in rows]
-    run([TDM, "verify", "--config", config])
+    run([TDM, "verify", "--config", str(config)])
 
 
 def test_verify_names_the_segment_that_rotted(config: Path, tmp_path: Path) -> None:
-    run([TDM, "backfill", SERIES, "--start", "2023-01-01", "--end", "2023-01-31", "--config", config])
+    run([TDM, "backfill", SERIES, "--start", "2023-01-01", "--end", "2023-01-31", "--config", str(config)])
     segment = next((tmp_path / "store/parquet/dataset=validated_ohlcv").rglob("*.parquet"))
     content = bytearray(segment.read_bytes())
     content[len(content) // 2] ^= 1
     segment.chmod(0o644)
     segment.write_bytes(content)
-    done = run([TDM, "verify", "--config", config], code=1)
+    done = run([TDM, "verify", "--config", str(config)], code=1)
     assert segment.name in done.stdout + done.stderr
-    query = ["query", SERIES, "--start", "2023-01-01", "--end", "2023-01-02", "--fetch", "never", "--config", config]
+    query = ["query", SERIES, "--start", "2023-01-01", "--end", "2023-01-02", "--fetch", "never", "--config", str(config)]
     refused = run([TDM, *query], code=1)
     assert segment.name in refused.stderr
     assert refused.stdout == ""
@@ -76,12 +76,12 @@ def test_verify_names_the_segment_that_rotted(config: Path, tmp_path: Path) -> N
 def test_update_goes_from_the_watermark_to_now(tmp_path: Path) -> None:
     with simulator(tmp_path / "one", first="2023-12-01", now="2024-01-10T12:30:00Z") as exchange:
         config = write_config(tmp_path, exchange.base_url)
-        run([TDM, "backfill", SERIES, "--start", "2024-01-01", "--end", "2024-01-02", "--config", config])
-        run([TDM, "update", "--config", config])
-        coverage = json.loads(run([TDM, "coverage", SERIES, "--json", "--config", config]).stdout)["coverage"][0]
+        run([TDM, "backfill", SERIES, "--start", "2024-01-01", "--end", "2024-01-02", "--config", str(config)])
+        run([TDM, "update", "--config", str(config)])
+        coverage = json.loads(run([TDM, "coverage", SERIES, "--json", "--config", str(config)]).stdout)["coverage"][0]
         assert coverage["present"] == 9 * 24 + 12
         before = len(exchange.requests())
-        run([TDM, "update", "--config", config])
+        run([TDM, "update", "--config", str(config)])
         assert len(exchange.requests()) - before <= 2, "nothing is new: at most the time and the tail are asked for"
 
 
