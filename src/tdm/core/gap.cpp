@@ -7,8 +7,8 @@
 namespace tdm {
 namespace {
 
-constexpr detail::Words<6> kCauses{"exchange_outage",  "no_trades",  "our_disconnect",
-                                   "upstream_missing", "not_listed", "unknown"};
+constexpr detail::Words<7> kCauses{"exchange_outage", "no_trades", "our_disconnect", "upstream_missing",
+                                   "not_listed",      "unknown",   "low_quality"};
 constexpr detail::Words<3> kStates{"open", "accounted", "closed"};
 
 }  // namespace

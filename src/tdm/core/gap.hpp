@@ -9,14 +9,16 @@
 
 namespace tdm {
 
-// Why expected bars are absent. Every cause but `unknown` names its evidence.
+// Why expected bars are absent. Every cause but `unknown` names its evidence. `low_quality` is in no ledger: a read
+// makes it for a day below the caller's min_quality, so that on_gap decides about it.
 enum class GapCause : std::uint8_t {
   exchange_outage,
   no_trades,
   our_disconnect,
   upstream_missing,
   not_listed,
-  unknown
+  unknown,
+  low_quality
 };
 std::string_view to_string(GapCause cause);
 Result<GapCause> parse_gap_cause(std::string_view text);

@@ -26,65 +26,67 @@ enum class Straddle : std::uint8_t { withhold, keep };
 enum class Fill : std::uint8_t { none, nan, ffill };
 
 Result<Fetch> parse_fetch(std::string_view text);
-Result<OnGap> parse_on_gap(std::string_view text);   // raise warn ignore by_cause
+Result<OnGap> parse_on_gap(std::string_view text);  // raise warn ignore by_cause
 Result<Layer> parse_layer(std::string_view text);
 Result<Straddle> parse_straddle(std::string_view text);
 Result<Fill> parse_fill(std::string_view text);
 
-// A historical read as a user words it; texts are parsed here so that every door gives the same error for the same mistake.
+// A historical read as a user words it; texts are parsed here so that every door gives the same error for the same
+// mistake.
 struct ReadRequest {
   std::string exchange;
-  std::string symbol;                      // native, lower case, canonical (bybit.linear.BTCUSDT) or ccxt's BTC/USDT:USDT
+  std::string symbol;  // native, lower case, canonical (bybit.linear.BTCUSDT) or ccxt's BTC/USDT:USDT
   std::string timeframe;
   std::optional<std::string> market{};
   std::optional<std::string> price_kind{};
-  std::optional<std::string> start{};      // date, RFC 3339 instant or integer ms; nothing: the first bar there is
-  std::optional<std::string> end{};        // nothing: the last closed bar
-  std::vector<std::string> columns{};      // empty: open high low close volume; "all": every stored column and close_time
+  std::optional<std::string> start{};  // date, RFC 3339 instant or integer ms; nothing: the first bar there is
+  std::optional<std::string> end{};    // nothing: the last closed bar
+  std::vector<std::string> columns{};  // empty: open high low close volume; "all": every stored column and close_time
   Layer layer = Layer::validated;
   Fetch fetch = Fetch::automatic;
   OnGap on_gap = OnGap::warn;
   Straddle straddle = Straddle::withhold;
   Fill fill = Fill::none;
-  bool include_open = false;               // provisional rows too (live mode)
-  bool confirmed_only = true;              // backtest: the provisional tail is left out
+  bool include_open = false;   // provisional rows too (live mode)
+  bool confirmed_only = true;  // backtest: the provisional tail is left out
   std::optional<std::string> as_of{};
   std::optional<double> min_quality{};
-  std::optional<std::int64_t> limit{};     // rows of one page; nothing: no paging (embedded)
+  std::optional<std::int64_t> limit{};  // rows of one page, 1..EngineOptions::page_rows; nothing: no paging
   std::optional<std::string> cursor{};
-  std::int64_t read_through_bars = 2'000'000;
+  std::optional<std::int64_t> read_through_bars{};  // nothing: what the engine was made with
 };
 
 // Where an answer comes from and what it lacks (design: Read semantics). JSON-safe, <= 4 kB: at most the first 20 gaps.
 struct Provenance {
   std::string instrument, price_kind, timeframe, origin;
-  bool simulated = false;                  // origin is a simulator's host
-  TimeRange range;                         // resolved, half-open
+  bool simulated = false;  // origin is a simulator's host
+  TimeRange range;         // resolved, half-open
   std::int64_t dataset_version = 0;
   int rule_version = 0;
   std::int64_t rows = 0;
-  std::int64_t expected = 0;               // bars the grid has in the range
+  std::int64_t expected = 0;  // bars the grid has in the range
   std::int64_t gap_count = 0;
-  std::vector<Gap> gaps;                   // the first 20 that touch the range
+  std::vector<Gap> gaps;  // the first 20 that touch the range
   std::map<std::string, std::int64_t> sources;
-  std::string finality;                    // "confirmed" or "provisional from 2024-...Z"
+  std::string finality;  // "confirmed" or "provisional from 2024-...Z"
   std::string open_rule;
-  std::optional<std::string> derived;      // base series when derived
+  std::optional<std::string> derived;  // base series when derived
   std::optional<std::string> as_of;
-  std::int64_t fetched = 0;                // bars fetched for this answer
-  std::vector<std::string> notes;          // straddling bars withheld, ambiguity, two listings ...
+  std::int64_t fetched = 0;        // bars fetched for this answer
+  std::vector<std::string> notes;  // straddling bars withheld, ambiguity, two listings ...
 };
 std::string to_json(const Provenance& provenance);
-std::string to_json(const Gap& gap);       // {id, series, start, end, bars, cause, evidence, state, first_look, last_look, looks}
+std::string to_json(
+    const Gap& gap);  // {id, series, start, end, bars, cause, evidence, state, first_look, last_look, looks}
 
 struct Answer {
   Series series;
   TimeRange range;
-  Frame frame;                             // open_time and the columns that were asked for
+  Frame frame;  // open_time and the columns that were asked for
   Provenance provenance;
-  std::vector<Gap> warn_gaps;              // the caller should be warned of these
+  std::vector<Gap> warn_gaps;  // the caller should be warned of these
   std::optional<std::string> next_cursor;
-  std::string etag;                        // from the dataset version and the request; stable over restarts
+  std::string etag;  // from the dataset version and the request; stable over restarts
 };
 
 struct Coverage {
@@ -93,7 +95,7 @@ struct Coverage {
   std::int64_t expected = 0, present = 0, confirmed = 0, gap_count = 0;
 };
 
-struct SeriesInfo {                        // tdm list
+struct SeriesInfo {  // tdm list
   Series series;
   std::optional<TimePoint> first, last, watermark;
   std::int64_t rows = 0, bytes = 0, gaps = 0;
@@ -109,16 +111,16 @@ struct Estimate {
 struct InstrumentsRequest {
   std::string exchange;
   std::optional<std::string> market{};
-  std::optional<std::string> pattern{};    // glob over symbol, case-insensitive
-  std::optional<std::string> as_of{};      // the universe of that day
+  std::optional<std::string> pattern{};  // glob over symbol, case-insensitive
+  std::optional<std::string> as_of{};    // the universe of that day
   bool active_only = false;
   Fetch fetch = Fetch::automatic;
 };
 
-struct CheckReport {                       // tdm verify, one series
+struct CheckReport {  // tdm verify, one series
   Series series;
   std::int64_t segments = 0, rows = 0;
-  std::vector<std::string> problems;       // empty: everything holds
+  std::vector<std::string> problems;  // empty: everything holds
 };
 
 struct ServerInfo {
@@ -137,24 +139,26 @@ class MarketData {
 
   virtual Result<Answer> read(const ReadRequest& request, const OnProgress& on_progress, std::stop_token stop) = 0;
   // Series by canonical text, patterns ('bybit.linear.*USDT@1m') expanded over the exchange's instruments.
-  virtual Result<std::vector<Series>> expand(const std::vector<std::string>& patterns, bool stored_only, std::stop_token stop) = 0;
-  virtual Result<Estimate> estimate(const Series& series, std::optional<std::string> start, std::optional<std::string> end,
-                                    std::stop_token stop) = 0;
+  virtual Result<std::vector<Series>> expand(const std::vector<std::string>& patterns, bool stored_only,
+                                             std::stop_token stop) = 0;
+  virtual Result<Estimate> estimate(const Series& series, std::optional<std::string> start,
+                                    std::optional<std::string> end, std::stop_token stop) = 0;
   virtual Result<ingest::FillReport> backfill(const Series& series, std::optional<std::string> start,
                                               std::optional<std::string> end, const OnProgress& on_progress,
                                               std::stop_token stop) = 0;
   // From the watermark to now.
-  virtual Result<ingest::FillReport> update(const Series& series, const OnProgress& on_progress, std::stop_token stop) = 0;
+  virtual Result<ingest::FillReport> update(const Series& series, const OnProgress& on_progress,
+                                            std::stop_token stop) = 0;
   virtual Result<Instrument> instrument(const std::string& exchange, const std::string& symbol,
                                         const std::optional<std::string>& market, std::stop_token stop) = 0;
   virtual Result<std::vector<Instrument>> instruments(const InstrumentsRequest& request, std::stop_token stop) = 0;
   virtual Result<std::vector<SeriesInfo>> list(const std::vector<std::string>& patterns) = 0;
-  virtual Result<std::vector<Coverage>> coverage(const std::vector<std::string>& patterns, std::optional<std::string> start,
-                                                 std::optional<std::string> end) = 0;
+  virtual Result<std::vector<Coverage>> coverage(const std::vector<std::string>& patterns,
+                                                 std::optional<std::string> start, std::optional<std::string> end) = 0;
   virtual Result<std::vector<Gap>> gaps(const std::vector<std::string>& patterns, std::optional<std::string> start,
                                         std::optional<std::string> end) = 0;
   virtual Result<std::int64_t> accept_gaps(const Series& series, const std::string& range, const std::string& reason,
-                                           std::stop_token stop) = 0;   // range: START..END
+                                           std::stop_token stop) = 0;  // range: START..END
   virtual Result<std::vector<CheckReport>> verify(const std::vector<std::string>& patterns) = 0;
   virtual Result<ServerInfo> info() = 0;
 };
