@@ -1,0 +1,943 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "tdm/store/rows.hpp"   // is_final
+#include "tdm/store/store.hpp"  // Store, Writer
+
+// What every storage backend promises. A new backend adds one INSTANTIATE line with a harness of its own.
+namespace tdm::support {
+
+// One store, empty when the harness is made, that can be opened any number of times.
+class StoreHarness {
+ public:
+  virtual ~StoreHarness() = default;
+  virtual std::shared_ptr<store::Store> open() = 0;
+};
+
+struct StoreUnderTest {
+  std::string name;
+  std::function<std::unique_ptr<StoreHarness>()> make;
+};
+
+inline Series series_of(std::string_view text) { return Series::parse(text).value(); }
+
+inline Instrument instrument_of(const Series& series) {
+  return Instrument{.id = series.instrument,
+                    .base = "BTC",
+                    .quote = "USDT",
+                    .settle = "USDT",
+                    .contract_type = "LinearPerpetual",
+                    .status = "Trading",
+                    .active = true,
+                    .tick_size = "0.10",
+                    .lot_size = "0.001",
+                    .contract_size = "1",
+                    .launch_time = from_ms(1'584'230'400'000),
+                    .delivery_time = std::nullopt,
+                    .valid_from = from_ms(1'585'094'400'000),
+                    .valid_to = std::nullopt,
+                    .details = R"({"leverage":"100"})"};
+}
+
+inline constexpr TimePoint kFirstOpen = from_ms(1'672'531'200'000);  // 2023-01-01T00:00:00Z
+inline constexpr TimePoint kLearned = from_ms(1'700'000'000'000);
+
+// How bars of a test differ.
+struct BarsSpec {
+  std::int64_t first = 0;  // in bars after kFirstOpen
+  std::size_t rows = 0;
+  double price = 100;  // every value of a row follows from it
+  Finality finality = Finality::confirmed;
+  std::int32_t revision = 0;
+  TimePoint recorded_at = kLearned;
+};
+
+inline BarColumns bars_of(const Series& series, const BarsSpec& spec) {
+  BarColumns bars;
+  for (std::size_t row = 0; row < spec.rows; ++row) {
+    const auto open_time = series.timeframe.advance(kFirstOpen, spec.first + static_cast<std::int64_t>(row));
+    const double open = spec.price + static_cast<double>(row) * 0.1;
+    bars.open_time.push_back(open_time);
+    bars.open.push_back(open);
+    bars.high.push_back(open + 3.3);
+    bars.low.push_back(open - 1.7);
+    bars.close.push_back(open + 0.1);
+    bars.volume.push_back(open * 7);
+    // Nulls where an exchange has none, in one column all, in another some.
+    bars.quote_volume.append(row % 3 == 0 ? std::nullopt : std::optional{open * 70});
+    bars.trade_count.append(static_cast<std::int64_t>(row) + 11);
+    bars.taker_buy_volume.append_null();
+    bars.taker_buy_quote_volume.append(std::optional{open});
+    bars.finality.push_back(spec.finality);
+    bars.quality_flags.push_back(row % 5 == 0 ? 0x8000'0001U : 0U);
+    bars.source.push_back(row % 2 == 0 ? Channel::rest : Channel::archive);
+    bars.revision.push_back(spec.revision);
+    bars.available_at.push_back(series.timeframe.close_of(open_time) + std::chrono::milliseconds{250});
+    bars.recorded_at.push_back(spec.recorded_at);
+    bars.rule_version.push_back(3);
+  }
+  return bars;
+}
+
+inline ObservationColumns observations_of(const Series& series, std::int64_t first, std::size_t rows,
+                                          std::int64_t ingest_id) {
+  ObservationColumns raw;
+  for (std::size_t row = 0; row < rows; ++row) {
+    const auto open_time = series.timeframe.advance(kFirstOpen, first + static_cast<std::int64_t>(row));
+    const auto text = std::to_string(20'000 + row) + ".50";
+    raw.open_time.push_back(open_time);
+    raw.open.append(std::string_view{text});
+    raw.high.append(std::string_view{"1.10000000"});
+    raw.low.append(std::string_view{"1e-7"});
+    raw.close.append(std::string_view{""});  // an empty text is not a null
+    raw.volume.append(std::string_view{"0.000"});
+    if (row % 2 == 0)
+      raw.quote_volume.append_null();
+    else
+      raw.quote_volume.append(std::string_view{"12345678901234567890.123456789"});
+    raw.trade_count.append_null();
+    raw.taker_buy_volume.append_null();
+    raw.taker_buy_quote_volume.append_null();
+    if (row % 4 == 0)
+      raw.extra.append(std::string_view{R"({"ignore":"\u0000é"})"});
+    else
+      raw.extra.append_null();
+    raw.close_proof.push_back(row % 2 == 0 ? CloseProof::none : CloseProof::exchange_flag);
+    raw.event_time.push_back(kLearned - std::chrono::seconds{1});
+    raw.received_at.push_back(kLearned);
+    raw.channel.push_back(Channel::rest);
+    raw.ingest_id.push_back(ingest_id);
+  }
+  return raw;
+}
+
+inline store::Batch batch_of(const Series& series, BarColumns bars) {
+  store::Batch batch{.series = series, .instrument = instrument_of(series)};
+  if (bars.size() > 0) {
+    batch.looked = {TimeRange::of(bars.open_time.front(), series.timeframe.close_of(bars.open_time.back()))};
+  }
+  batch.validated = std::move(bars);
+  return batch;
+}
+
+inline constexpr TimeRange kAllTime = TimeRange::of(from_us(0), from_ms(4'000'000'000'000));
+
+template <class T>
+std::vector<T> values_of(const Frame& frame, std::string_view name) {
+  const auto* column = frame.find(name);
+  if (column == nullptr) {
+    ADD_FAILURE() << "the answer has no column " << name;
+    return {};
+  }
+  const auto values = std::get<std::span<const T>>(column->data);
+  return std::vector<T>(values.begin(), values.end());
+}
+
+template <class T>
+NullableColumn<T> nullable_of(const Frame& frame, std::string_view name) {
+  NullableColumn<T> answer;
+  const auto values = values_of<T>(frame, name);
+  const auto valid = frame.find(name)->valid;
+  for (std::size_t row = 0; row < values.size(); ++row)
+    answer.append(!valid.empty() && valid[row] == 0 ? std::nullopt : std::optional<T>{values[row]});
+  return answer;
+}
+
+inline const TextColumn& text_of(const Frame& frame, std::string_view name) {
+  return *std::get<const TextColumn*>(frame.find(name)->data);
+}
+
+// An answer with all columns, as the rows that were written.
+inline BarColumns rows_of(const Frame& frame) {
+  BarColumns rows;
+  rows.open_time = values_of<TimePoint>(frame, "open_time");
+  rows.open = values_of<double>(frame, "open");
+  rows.high = values_of<double>(frame, "high");
+  rows.low = values_of<double>(frame, "low");
+  rows.close = values_of<double>(frame, "close");
+  rows.volume = values_of<double>(frame, "volume");
+  rows.quote_volume = nullable_of<double>(frame, "quote_volume");
+  rows.trade_count = nullable_of<std::int64_t>(frame, "trade_count");
+  rows.taker_buy_volume = nullable_of<double>(frame, "taker_buy_volume");
+  rows.taker_buy_quote_volume = nullable_of<double>(frame, "taker_buy_quote_volume");
+  rows.quality_flags = values_of<std::uint32_t>(frame, "quality_flags");
+  rows.revision = values_of<std::int32_t>(frame, "revision");
+  rows.available_at = values_of<TimePoint>(frame, "available_at");
+  rows.recorded_at = values_of<TimePoint>(frame, "recorded_at");
+  rows.rule_version = values_of<std::int32_t>(frame, "rule_version");
+  for (std::size_t row = 0; row < frame.rows; ++row) {
+    rows.finality.push_back(parse_finality(*text_of(frame, "finality")[row]).value());
+    rows.source.push_back(parse_channel(*text_of(frame, "source")[row]).value());
+  }
+  return rows;
+}
+
+// Equal bar for bar; whether a column without nulls carries a validity is no difference.
+inline bool equal_rows(const BarColumns& a, const BarColumns& b) {
+  const auto equal_nullable = [](const auto& x, const auto& y) {
+    for (std::size_t row = 0; row < x.size(); ++row)
+      if (x.at(row) != y.at(row)) return false;
+    return x.size() == y.size();
+  };
+  return a.open_time == b.open_time && a.open == b.open && a.high == b.high && a.low == b.low && a.close == b.close &&
+         a.volume == b.volume && equal_nullable(a.quote_volume, b.quote_volume) &&
+         equal_nullable(a.trade_count, b.trade_count) && equal_nullable(a.taker_buy_volume, b.taker_buy_volume) &&
+         equal_nullable(a.taker_buy_quote_volume, b.taker_buy_quote_volume) && a.finality == b.finality &&
+         a.quality_flags == b.quality_flags && a.source == b.source && a.revision == b.revision &&
+         a.available_at == b.available_at && a.recorded_at == b.recorded_at && a.rule_version == b.rule_version;
+}
+
+class StoreConformance : public ::testing::TestWithParam<StoreUnderTest> {
+ protected:
+  void SetUp() override {
+    harness_ = GetParam().make();
+    store_ = harness_->open();
+    ASSERT_NE(store_, nullptr);
+  }
+
+  std::unique_ptr<store::Writer> lock() {
+    auto writer = store_->lock(std::chrono::seconds{10}, {});
+    EXPECT_TRUE(writer) << writer.error().message;
+    return writer ? std::move(*writer) : nullptr;
+  }
+
+  void commit(store::Writer& writer, const store::Batch& batch) const {
+    const auto done = writer.commit(batch);
+    ASSERT_TRUE(done) << done.error().message;
+  }
+
+  void commit(const store::Batch& batch) {
+    const auto writer = lock();
+    ASSERT_NE(writer, nullptr);
+    commit(*writer, batch);
+  }
+
+  store::Manifest manifest(const Series& series) const {
+    auto found = store_->manifest(series);
+    EXPECT_TRUE(found) << found.error().message;
+    EXPECT_TRUE(found && *found) << series.text() << " was never written";
+    return found && *found ? **found : store::Manifest{.series = series, .instrument = instrument_of(series)};
+  }
+
+  BarColumns read(const store::Manifest& at, TimeRange range = kAllTime, const store::ReadOptions& options = {}) const {
+    const auto frame = store_->read(at, range, options);
+    EXPECT_TRUE(frame) << frame.error().message;
+    return frame ? rows_of(*frame) : BarColumns{};
+  }
+
+  BarColumns read(TimeRange range = kAllTime, const store::ReadOptions& options = {}) const {
+    return read(manifest(series_), range, options);
+  }
+
+  TimePoint open_at(std::int64_t bar) const { return series_.timeframe.advance(kFirstOpen, bar); }
+  TimeRange bars(std::int64_t first, std::int64_t last) const { return TimeRange::of(open_at(first), open_at(last)); }
+
+  Gap gap(std::int64_t first, std::int64_t last) const {
+    return Gap{.id = 0,
+               .series = series_,
+               .range = bars(first, last),
+               .bars = last - first,
+               .cause = GapCause::unknown,
+               .evidence = "",
+               .state = GapState::open,
+               .first_look = kLearned,
+               .last_look = kLearned,
+               .looks = 1,
+               .accepted_reason = ""};
+  }
+
+  Series series_ = series_of("bybit.linear.BTCUSDT@1h");
+  std::unique_ptr<StoreHarness> harness_;
+  std::shared_ptr<store::Store> store_;
+};
+
+TEST_P(StoreConformance, WhatWasNeverWrittenIsNothing) {
+  EXPECT_EQ(store_->manifest(series_).value(), std::nullopt);
+  EXPECT_TRUE(store_->list().value().empty());
+  EXPECT_EQ(store_->resolution("bybit", "BTCUSDT").value(), std::nullopt);
+  EXPECT_FALSE(store_->instruments("bybit", "linear").value().has_value());
+  EXPECT_TRUE(store_->origins().value().empty());
+  EXPECT_TRUE(store_->verify(series_).value().empty());
+}
+
+TEST_P(StoreConformance, EveryColumnComesBackBitForBit) {
+  const auto written = bars_of(series_, {.rows = 50});
+  commit(batch_of(series_, written));
+  EXPECT_TRUE(equal_rows(read(), written));
+  const auto now = manifest(series_);
+  EXPECT_EQ(now.rows, 50);
+  EXPECT_EQ(now.confirmed, 50);
+  EXPECT_EQ(now.tail.size(), 0U);
+  EXPECT_EQ(now.first_recorded, kLearned);
+  EXPECT_EQ(now.instrument, instrument_of(series_));
+}
+
+TEST_P(StoreConformance, SpecialDoublesComeBackBitForBit) {
+  auto written = bars_of(series_, {.rows = 3});
+  written.open = {-0.0, 5e-324, 1.7976931348623157e308};
+  commit(batch_of(series_, written));
+  const auto open = read().open;
+  ASSERT_EQ(open.size(), 3U);
+  EXPECT_TRUE(std::signbit(open[0]));
+  EXPECT_EQ(open, written.open);
+}
+
+TEST_P(StoreConformance, ARangeIsHalfOpenAndAnEmptyAnswerIsAFrame) {
+  const auto written = bars_of(series_, {.rows = 10});
+  commit(batch_of(series_, written));
+  EXPECT_TRUE(equal_rows(read(bars(2, 5)), slice(written, 2, 5)));
+  EXPECT_TRUE(equal_rows(read(TimeRange::of(open_at(2) + Micros{1}, open_at(5) + Micros{1})), slice(written, 3, 6)));
+  for (const auto range : {bars(3, 3), bars(10, 20), bars(-9, 0)}) {
+    const auto frame = store_->read(manifest(series_), range, {.columns = {"close"}});
+    ASSERT_TRUE(frame) << frame.error().message;
+    EXPECT_EQ(frame->rows, 0U);
+    ASSERT_EQ(frame->columns.size(), 2U);
+    EXPECT_TRUE(values_of<double>(*frame, "close").empty());
+  }
+}
+
+TEST_P(StoreConformance, OnlyTheColumnsAskedForInTheirOrder) {
+  commit(batch_of(series_, bars_of(series_, {.rows = 4})));
+  const auto frame =
+      store_->read(manifest(series_), kAllTime, {.columns = {"volume", "finality", "open_time", "close", "volume"}});
+  ASSERT_TRUE(frame) << frame.error().message;
+  std::vector<std::string> names;
+  for (const auto& column : frame->columns) names.push_back(column.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"open_time", "volume", "finality", "close"}));
+  EXPECT_EQ(values_of<double>(*frame, "close"), bars_of(series_, {.rows = 4}).close);
+}
+
+TEST_P(StoreConformance, AnUnknownColumnIsRefusedByName) {
+  commit(batch_of(series_, bars_of(series_, {.rows = 4})));
+  const auto frame = store_->read(manifest(series_), kAllTime, {.columns = {"colse"}});
+  ASSERT_FALSE(frame);
+  EXPECT_EQ(frame.error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(frame.error().parameter, "columns");
+  EXPECT_EQ(frame.error().suggestions.at(0), "close");
+  EXPECT_FALSE(store_->read_raw(manifest(series_), kAllTime, {"finality"}));
+}
+
+TEST_P(StoreConformance, AnAnswerOutlivesTheStore) {
+  const auto written = bars_of(series_, {.rows = 100});
+  commit(batch_of(series_, written));
+  const auto frame = store_->read(manifest(series_), kAllTime, {}).value();
+  store_.reset();
+  harness_.reset();
+  EXPECT_TRUE(equal_rows(rows_of(frame), written));
+}
+
+TEST_P(StoreConformance, ARetryTellsNothingNew) {
+  auto batch = batch_of(series_, bars_of(series_, {.rows = 20}));
+  batch.raw = observations_of(series_, 0, 20, 1);
+  batch.gaps = {gap(30, 32)};
+  batch.watermark = open_at(20);
+  commit(batch);
+  const auto first = manifest(series_);
+  commit(batch);
+  const auto again = manifest(series_);
+  EXPECT_EQ(again.version, first.version);
+  EXPECT_EQ(again.rows, 20);
+  EXPECT_EQ(again.gaps, first.gaps);
+  EXPECT_EQ(again.segments, first.segments);
+  EXPECT_TRUE(equal_rows(read(), batch.validated));
+  EXPECT_EQ(store_->read_raw(again, kAllTime, {}).value().rows, 20U);
+}
+
+TEST_P(StoreConformance, TheSameValuesFromAnotherChannelTellNothingNew) {
+  const auto written = bars_of(series_, {.rows = 20});
+  commit(batch_of(series_, written));
+  auto again = written;
+  again.source.assign(again.size(), Channel::ws);
+  again.recorded_at.assign(again.size(), kLearned + std::chrono::hours{1});
+  const auto version = manifest(series_).version;
+  commit(batch_of(series_, again));
+  EXPECT_TRUE(equal_rows(read(), written));
+  EXPECT_EQ(manifest(series_).version, version);
+}
+
+TEST_P(StoreConformance, ARevisionSupersedesAndTheOldValueIsKept) {
+  const auto written = bars_of(series_, {.rows = 20});
+  commit(batch_of(series_, written));
+  const auto pinned = manifest(series_);
+
+  const auto later = kLearned + std::chrono::hours{5};
+  const auto revised = bars_of(
+      series_,
+      {.first = 7, .rows = 1, .price = 555, .finality = Finality::revised, .revision = 1, .recorded_at = later});
+  commit(batch_of(series_, revised));
+
+  auto expected = slice(written, 0, 7);
+  append(expected, revised);
+  append(expected, slice(written, 8, 20));
+  EXPECT_TRUE(equal_rows(read(), expected));
+  EXPECT_TRUE(equal_rows(read(kAllTime, {.as_of = later}), expected));
+  EXPECT_TRUE(equal_rows(read(kAllTime, {.as_of = later - Micros{1}}), written)) << "as known before the revision";
+  EXPECT_TRUE(equal_rows(read(bars(7, 8), {.as_of = kLearned}), slice(written, 7, 8)));
+  EXPECT_TRUE(equal_rows(read(pinned), written)) << "a pin reads the same bytes for ever";
+  EXPECT_GT(manifest(series_).version, pinned.version);
+  EXPECT_EQ(manifest(series_).rows, 20);
+  EXPECT_EQ(manifest(series_).confirmed, 20);
+}
+
+TEST_P(StoreConformance, RevisionsOfRevisionsKeepTheirOrder) {
+  std::vector<BarColumns> values;
+  for (std::int32_t revision = 0; revision < 4; ++revision) {
+    values.push_back(bars_of(series_, {.rows = 3,
+                                       .price = 100.0 + revision,
+                                       .finality = revision == 0 ? Finality::confirmed : Finality::revised,
+                                       .revision = revision,
+                                       .recorded_at = kLearned + std::chrono::hours{revision}}));
+    commit(batch_of(series_, values.back()));
+  }
+  for (std::int32_t revision = 0; revision < 4; ++revision)
+    EXPECT_TRUE(equal_rows(read(kAllTime, {.as_of = kLearned + std::chrono::hours{revision}}),
+                           values[static_cast<std::size_t>(revision)]));
+  EXPECT_TRUE(equal_rows(read(), values.back()));
+}
+
+TEST_P(StoreConformance, AsOfBeforeTheFirstKnowledgeIsAnError) {
+  commit(batch_of(series_, bars_of(series_, {.rows = 20})));
+  const auto frame = store_->read(manifest(series_), kAllTime, {.as_of = kLearned - Micros{1}});
+  ASSERT_FALSE(frame) << "an empty frame would be a lie";
+  EXPECT_EQ(frame.error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(frame.error().parameter, "as_of");
+}
+
+TEST_P(StoreConformance, RowsOfBatchesInAnyOrderAreReadByTime) {
+  BarColumns expected;
+  const auto writer = lock();
+  for (const std::int64_t first : {40, 0, 20, 10, 30})
+    commit(*writer, batch_of(series_, bars_of(series_, {.first = first, .rows = 10, .price = 10.0 + double(first)})));
+  // One that fills every second bar between the others, and overlaps none.
+  auto sparse = bars_of(series_, {.first = 50, .rows = 20});
+  BarColumns even, odd;
+  for (std::size_t row = 0; row < sparse.size(); ++row) append_row(row % 2 == 0 ? even : odd, sparse, row);
+  commit(*writer, batch_of(series_, even));
+  commit(*writer, batch_of(series_, odd));
+  for (std::int64_t first = 0; first < 50; first += 10)
+    append(expected, bars_of(series_, {.first = first, .rows = 10, .price = 10.0 + double(first)}));
+  append(expected, sparse);
+  EXPECT_TRUE(equal_rows(read(), expected));
+  EXPECT_TRUE(equal_rows(read(bars(15, 64)), slice(expected, 15, 64)));
+  EXPECT_TRUE(equal_rows(writer->current(series_, bars(15, 64)).value(), slice(expected, 15, 64)));
+}
+
+TEST_P(StoreConformance, ProvisionalRowsAreATailUntilConfirmed) {
+  const auto confirmed = bars_of(series_, {.rows = 10});
+  const auto young = bars_of(series_, {.first = 10, .rows = 2, .price = 300, .finality = Finality::provisional});
+  auto both = confirmed;
+  append(both, young);
+  commit(batch_of(series_, both));
+
+  auto now = manifest(series_);
+  EXPECT_TRUE(equal_rows(now.tail, young));
+  EXPECT_EQ(now.rows, 12);
+  EXPECT_EQ(now.confirmed, 10);
+  EXPECT_TRUE(equal_rows(read(), confirmed));
+  EXPECT_TRUE(equal_rows(read(kAllTime, {.include_tail = true}), both));
+  EXPECT_TRUE(equal_rows(read(bars(9, 11), {.include_tail = true}), slice(both, 9, 11)));
+
+  const auto later = kLearned + std::chrono::minutes{10};
+  auto proven = young;
+  proven.finality.assign(2, Finality::confirmed);
+  proven.recorded_at.assign(2, later);
+  commit(batch_of(series_, slice(proven, 0, 1)));
+  now = manifest(series_);
+  EXPECT_TRUE(equal_rows(now.tail, slice(young, 1, 2)));
+  EXPECT_EQ(now.confirmed, 11);
+  auto expected = confirmed;
+  append(expected, slice(proven, 0, 1));
+  EXPECT_TRUE(equal_rows(read(), expected));
+  append(expected, slice(young, 1, 2));
+  EXPECT_TRUE(equal_rows(read(kAllTime, {.include_tail = true}), expected));
+  EXPECT_TRUE(equal_rows(lock()->current(series_, kAllTime).value(), expected));
+  EXPECT_TRUE(equal_rows(read(kAllTime, {.as_of = kLearned, .include_tail = true}), both))
+      << "known as provisional then";
+  EXPECT_TRUE(equal_rows(read(kAllTime, {.as_of = kLearned}), confirmed));
+}
+
+TEST_P(StoreConformance, AProvisionalRowMayChangeAndTheOldValueIsKept) {
+  const auto first = bars_of(series_, {.rows = 2, .finality = Finality::provisional});
+  const auto later = kLearned + std::chrono::minutes{1};
+  const auto second =
+      bars_of(series_, {.rows = 2, .price = 101, .finality = Finality::provisional, .recorded_at = later});
+  commit(batch_of(series_, first));
+  commit(batch_of(series_, second));
+  EXPECT_TRUE(equal_rows(read(kAllTime, {.include_tail = true}), second));
+  EXPECT_TRUE(equal_rows(read(kAllTime, {.as_of = kLearned, .include_tail = true}), first));
+  EXPECT_EQ(read().size(), 0U);
+}
+
+TEST_P(StoreConformance, AProvisionalRowNeverReplacesAConfirmedOne) {
+  const auto confirmed = bars_of(series_, {.rows = 4});
+  commit(batch_of(series_, confirmed));
+  commit(batch_of(series_, bars_of(series_, {.first = 2, .rows = 1, .price = 7, .finality = Finality::provisional})));
+  EXPECT_TRUE(equal_rows(read(kAllTime, {.include_tail = true}), confirmed));
+  EXPECT_EQ(manifest(series_).tail.size(), 0U);
+}
+
+TEST_P(StoreConformance, TheAccountMovesWithTheRows) {
+  auto batch = batch_of(series_, bars_of(series_, {.rows = 10}));
+  batch.gaps = {gap(12, 14), gap(10, 11)};
+  batch.looked = {bars(0, 14)};
+  batch.watermark = open_at(14);
+  commit(batch);
+  auto now = manifest(series_);
+  ASSERT_EQ(now.gaps.size(), 2U);
+  EXPECT_EQ(now.gaps[0].range, bars(10, 11)) << "by begin";
+  EXPECT_NE(now.gaps[0].id, now.gaps[1].id);
+  EXPECT_NE(now.gaps[0].id, 0);
+  EXPECT_EQ(now.looked, std::vector{bars(0, 14)});
+  EXPECT_EQ(now.watermark, open_at(14));
+
+  // The first hole is filled, the second is explained; nothing is said about the watermark.
+  auto filled = batch_of(series_, bars_of(series_, {.first = 10, .rows = 1}));
+  filled.gaps = now.gaps;
+  filled.gaps[0].state = GapState::closed;
+  filled.gaps[1].state = GapState::accounted;
+  filled.gaps[1].cause = GapCause::exchange_outage;
+  filled.gaps[1].evidence = "status page";
+  filled.looked = {bars(14, 20), bars(30, 31)};
+  const auto explained = filled.gaps[1];
+  commit(filled);
+  now = manifest(series_);
+  EXPECT_EQ(now.gaps, std::vector{explained});
+  EXPECT_EQ(now.looked, (std::vector{bars(0, 20), bars(30, 31)}));
+  EXPECT_EQ(now.watermark, open_at(14));
+}
+
+TEST_P(StoreConformance, ABatchMayHaveNoRows) {
+  auto batch = batch_of(series_, {});
+  batch.looked = {bars(0, 24)};
+  batch.gaps = {gap(0, 24)};
+  batch.watermark = open_at(24);
+  commit(batch);
+  const auto now = manifest(series_);
+  EXPECT_EQ(now.rows, 0);
+  EXPECT_EQ(now.gaps.size(), 1U);
+  EXPECT_EQ(now.looked, std::vector{bars(0, 24)});
+  EXPECT_EQ(read().size(), 0U);
+}
+
+TEST_P(StoreConformance, ABatchIsAllOrNothing) {
+  commit(batch_of(series_, bars_of(series_, {.rows = 5})));
+  const auto before = manifest(series_);
+  const auto good = bars_of(series_, {.first = 5, .rows = 5});
+
+  std::vector<store::Batch> bad;
+  bad.push_back(batch_of(series_, good));
+  std::swap(bad.back().validated.open_time[1], bad.back().validated.open_time[2]);  // not sorted
+  bad.push_back(batch_of(series_, good));
+  bad.back().validated.open_time[2] = bad.back().validated.open_time[1];  // a key twice
+  bad.push_back(batch_of(series_, good));
+  bad.back().validated.close.pop_back();  // a short column
+  bad.push_back(batch_of(series_, good));
+  bad.back().raw = observations_of(series_, 5, 5, 1);
+  bad.back().raw.extra.append_null();  // a long one
+  bad.push_back(batch_of(series_, good));
+  bad.back().gaps = {gap(20, 21)};
+  bad.back().gaps[0].id = 4711;  // no such gap
+  bad.push_back(batch_of(series_, good));
+  bad.back().gaps = {gap(20, 21)};
+  bad.back().gaps[0].series = series_of("bybit.linear.ETHUSDT@1h");
+
+  const auto writer = lock();
+  for (const auto& batch : bad) {
+    const auto done = writer->commit(batch);
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().code, ErrorCode::invalid_argument) << done.error().message;
+    const auto after = manifest(series_);
+    EXPECT_EQ(after.version, before.version);
+    EXPECT_EQ(after.gaps, before.gaps);
+    EXPECT_EQ(after.looked, before.looked);
+    EXPECT_EQ(read().size(), 5U);
+    EXPECT_EQ(store_->read_raw(after, kAllTime, {}).value().rows, 0U);
+  }
+  commit(*writer, batch_of(series_, good));
+  EXPECT_EQ(read().size(), 10U) << "a refused batch does no harm to the next";
+}
+
+TEST_P(StoreConformance, RawTextComesBackExactly) {
+  auto batch = batch_of(series_, {});
+  batch.raw = observations_of(series_, 0, 9, 42);
+  const auto& sent = batch.raw;
+  commit(batch);
+  const auto frame = store_->read_raw(manifest(series_), kAllTime, {}).value();
+  ASSERT_EQ(frame.rows, 9U);
+  EXPECT_EQ(frame.columns.size(), raw_column_names().size());
+  EXPECT_EQ(values_of<TimePoint>(frame, "open_time"), sent.open_time);
+  EXPECT_EQ(values_of<TimePoint>(frame, "event_time"), sent.event_time);
+  EXPECT_EQ(values_of<TimePoint>(frame, "received_at"), sent.received_at);
+  EXPECT_EQ(text_of(frame, "open"), sent.open);
+  EXPECT_EQ(text_of(frame, "low"), sent.low);
+  EXPECT_EQ(text_of(frame, "close"), sent.close) << "an empty text is not a null";
+  EXPECT_EQ(text_of(frame, "quote_volume"), sent.quote_volume);
+  EXPECT_EQ(text_of(frame, "trade_count"), sent.trade_count);
+  EXPECT_EQ(text_of(frame, "extra"), sent.extra);
+  for (std::size_t row = 0; row < frame.rows; ++row) {
+    EXPECT_EQ(text_of(frame, "ingest_id")[row], "42");
+    EXPECT_EQ(text_of(frame, "channel")[row], "rest");
+    EXPECT_EQ(text_of(frame, "close_proof")[row], row % 2 == 0 ? "none" : "exchange_flag");
+  }
+  const auto part = store_->read_raw(manifest(series_), bars(2, 4), {"extra"}).value();
+  EXPECT_EQ(part.rows, 2U);
+  EXPECT_EQ(part.columns.size(), 2U);
+}
+
+TEST_P(StoreConformance, EveryObservationIsKeptByTimeAndIngest) {
+  const auto writer = lock();
+  for (const std::int64_t ingest : {2, 3, 1}) {
+    auto batch = batch_of(series_, {});
+    batch.raw = observations_of(series_, ingest, 4, ingest);
+    commit(*writer, batch);
+  }
+  const auto check = [&] {
+    const auto frame = store_->read_raw(manifest(series_), kAllTime, {"ingest_id"}).value();
+    ASSERT_EQ(frame.rows, 12U);
+    std::vector<std::pair<TimePoint, std::int64_t>> keys;
+    const auto times = values_of<TimePoint>(frame, "open_time");
+    for (std::size_t row = 0; row < frame.rows; ++row)
+      keys.emplace_back(times[row], std::stoll(std::string{*text_of(frame, "ingest_id")[row]}));
+    EXPECT_TRUE(std::ranges::is_sorted(keys));
+    EXPECT_EQ(store_->read_raw(manifest(series_), bars(3, 4), {}).value().rows, 3U);
+  };
+  check();
+  ASSERT_TRUE(writer->seal(series_));
+  check();
+}
+
+TEST_P(StoreConformance, TheFirstResolutionStays) {
+  const store::Resolution first{"bybit", "btcusdt", series_.instrument, kLearned};
+  store::Resolution second = first;
+  second.instrument = InstrumentId::parse("bybit.spot.BTCUSDT").value();
+  {
+    const auto writer = lock();
+    EXPECT_EQ(writer->put_resolution(first).value(), first);
+    EXPECT_EQ(writer->put_resolution(second).value(), first);
+  }
+  EXPECT_EQ(store_->resolution("bybit", "btcusdt").value(), first);
+  EXPECT_EQ(store_->resolution("bybit", "BTCUSDT").value(), std::nullopt) << "the symbol as it was asked for";
+  EXPECT_EQ(harness_->open()->resolution("bybit", "btcusdt").value(), first);
+}
+
+TEST_P(StoreConformance, AStoreHasOneOriginPerExchange) {
+  const auto writer = lock();
+  ASSERT_TRUE(writer->claim_origin("bybit", "mainnet"));
+  ASSERT_TRUE(writer->claim_origin("bybit", "mainnet"));
+  ASSERT_TRUE(writer->claim_origin("binance", "testnet"));
+  const auto refused = writer->claim_origin("bybit", "127.0.0.1");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
+  EXPECT_NE(refused.error().message.find("mainnet"), std::string::npos);
+  EXPECT_NE(refused.error().message.find("127.0.0.1"), std::string::npos);
+  EXPECT_EQ(store_->origins().value(),
+            (std::map<std::string, std::string>{{"binance", "testnet"}, {"bybit", "mainnet"}}));
+  commit(*writer, batch_of(series_, bars_of(series_, {.rows = 1})));
+  EXPECT_EQ(manifest(series_).origin, "mainnet");
+}
+
+TEST_P(StoreConformance, InstrumentsAreListedAsTheyWereFetched) {
+  auto dead = instrument_of(series_of("bybit.linear.LUNAUSDT@1h"));
+  dead.active = false;
+  dead.valid_to = kLearned;
+  dead.delivery_time = kLearned;
+  dead.details = "";
+  const std::vector all{instrument_of(series_), dead};
+  const auto writer = lock();
+  ASSERT_TRUE(writer->put_instruments("bybit", "linear", {dead}, kLearned - std::chrono::hours{1}));
+  ASSERT_TRUE(writer->put_instruments("bybit", "linear", all, kLearned));
+  const auto listing = store_->instruments("bybit", "linear").value();
+  ASSERT_TRUE(listing);
+  EXPECT_EQ(listing->at, kLearned);
+  EXPECT_EQ(listing->instruments, all);
+  EXPECT_FALSE(store_->instruments("bybit", "spot").value());
+}
+
+TEST_P(StoreConformance, RunsHaveGrowingIdsAcrossWriters) {
+  std::int64_t last = 0;
+  for (int round = 0; round < 2; ++round) {
+    const auto writer = lock();
+    for (int i = 0; i < 2; ++i) {
+      const auto run = writer->begin_run(series_, bars(0, 5), Channel::archive);
+      ASSERT_TRUE(run) << run.error().message;
+      EXPECT_GT(run->id, last);
+      EXPECT_EQ(run->series, series_);
+      EXPECT_EQ(run->channel, Channel::archive);
+      last = run->id;
+      ASSERT_TRUE(writer->end_run(run->id, "done"));
+    }
+  }
+  const auto unknown = lock()->end_run(last + 1, "done");
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().code, ErrorCode::not_found);
+}
+
+TEST_P(StoreConformance, AcceptedGapsCarryTheReason) {
+  auto batch = batch_of(series_, bars_of(series_, {.rows = 2}));
+  batch.gaps = {gap(2, 4), gap(10, 12), gap(20, 30)};
+  commit(batch);
+  const auto version = manifest(series_).version;
+  EXPECT_EQ(lock()->accept_gaps(series_, bars(0, 25), "exchange was closed", kLearned).value(), 2);
+  const auto now = manifest(series_);
+  ASSERT_EQ(now.gaps.size(), 3U);
+  EXPECT_EQ(now.gaps[0].accepted_reason, "exchange was closed");
+  EXPECT_EQ(now.gaps[0].state, GapState::accounted);
+  EXPECT_EQ(now.gaps[1].accepted_reason, "exchange was closed");
+  EXPECT_EQ(now.gaps[2].accepted_reason, "") << "only partly inside";
+  EXPECT_EQ(now.gaps[2].state, GapState::open);
+  EXPECT_GT(now.version, version);
+  EXPECT_EQ(lock()->accept_gaps(series_of("bybit.linear.ETHUSDT@1h"), bars(0, 25), "none", kLearned).value(), 0);
+}
+
+TEST_P(StoreConformance, TheLockHasOneHolder) {
+  auto writer = lock();
+  const auto other = harness_->open();
+  const auto refused = other->lock(std::chrono::milliseconds{0}, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::unavailable);
+
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_EQ(other->lock(std::chrono::milliseconds{60}, {}).error().code, ErrorCode::unavailable);
+  EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::milliseconds{60});
+
+  writer.reset();
+  const auto taken = other->lock(std::chrono::milliseconds{0}, {});
+  EXPECT_TRUE(taken) << taken.error().message;
+}
+
+TEST_P(StoreConformance, AWaiterGetsTheLockWhenItIsReleased) {
+  auto writer = lock();
+  std::atomic<bool> got{false};
+  std::jthread waiter{[&] {
+    const auto mine = harness_->open()->lock(std::chrono::seconds{10}, {});
+    got = mine.has_value();
+  }};
+  std::this_thread::sleep_for(std::chrono::milliseconds{30});
+  EXPECT_FALSE(got);
+  writer.reset();
+  waiter.join();
+  EXPECT_TRUE(got);
+}
+
+TEST_P(StoreConformance, WaitingForTheLockCanBeCancelled) {
+  const auto writer = lock();
+  std::stop_source stop;
+  std::optional<ErrorCode> code;
+  std::jthread waiter{[&] {
+    const auto mine = store_->lock(std::chrono::seconds{30}, stop.get_token());
+    if (!mine) code = mine.error().code;
+  }};
+  std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  const auto began = std::chrono::steady_clock::now();
+  stop.request_stop();
+  waiter.join();
+  EXPECT_EQ(code, ErrorCode::cancelled);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::milliseconds{200});
+}
+
+TEST_P(StoreConformance, ReadersSeeWholeBatchesWhileOneWrites) {
+  constexpr std::size_t kRows = 64;
+  constexpr int kBatches = 25;
+  const auto value = [&](int batch) {
+    auto rows = bars_of(series_, {.rows = kRows,
+                                  .finality = batch == 0 ? Finality::confirmed : Finality::revised,
+                                  .revision = batch,
+                                  .recorded_at = kLearned + std::chrono::seconds{batch}});
+    rows.open.assign(kRows, static_cast<double>(batch));
+    return rows;
+  };
+  commit(batch_of(series_, value(0)));
+  std::atomic<bool> done{false};
+  std::atomic<int> reads{0};
+  std::vector<std::jthread> readers;
+  for (int i = 0; i < 2; ++i)
+    readers.emplace_back([&] {
+      const auto mine = harness_->open();
+      double last = 0;
+      while (!done || reads < 4) {
+        const auto at = mine->manifest(series_);
+        ASSERT_TRUE(at && *at);
+        const auto frame = mine->read(**at, kAllTime, {.columns = {"open", "revision"}});
+        ASSERT_TRUE(frame) << frame.error().message;
+        ASSERT_EQ(frame->rows, kRows);
+        const auto open = values_of<double>(*frame, "open");
+        ASSERT_EQ(open, std::vector<double>(kRows, open[0])) << "a batch is seen whole";
+        ASSERT_GE(open[0], last) << "knowledge never goes back";
+        last = open[0];
+        ++reads;
+      }
+    });
+  const auto writer = lock();
+  for (int batch = 1; batch < kBatches; ++batch) {
+    commit(*writer, batch_of(series_, value(batch)));
+    if (batch % 8 == 0) {
+      ASSERT_TRUE(writer->seal(series_));
+    }
+  }
+  done = true;
+  readers.clear();
+  EXPECT_EQ(read().open.front(), kBatches - 1);
+}
+
+TEST_P(StoreConformance, SealingChangesNoAnswer) {
+  const auto writer = lock();
+  BarColumns expected;
+  for (std::int64_t first = 0; first < 200; first += 20) {
+    auto batch = batch_of(series_, bars_of(series_, {.first = first, .rows = 20, .price = 50.0 + double(first)}));
+    batch.raw = observations_of(series_, first, 20, 1);
+    append(expected, batch.validated);
+    commit(*writer, batch);
+  }
+  const auto revised = bars_of(series_, {.first = 30,
+                                         .rows = 5,
+                                         .price = 9,
+                                         .finality = Finality::revised,
+                                         .revision = 1,
+                                         .recorded_at = kLearned + Micros{9}});
+  commit(*writer, batch_of(series_, revised));
+  const auto young = bars_of(series_, {.first = 200, .rows = 1, .finality = Finality::provisional});
+  commit(*writer, batch_of(series_, young));
+
+  const auto pinned = manifest(series_);
+  const auto before = read(pinned);
+  const auto raw_before = text_of(store_->read_raw(pinned, kAllTime, {}).value(), "open");
+  const auto sealed = writer->seal(series_);
+  ASSERT_TRUE(sealed) << sealed.error().message;
+  const auto now = manifest(series_);
+  EXPECT_LE(now.segments.size(), pinned.segments.size());
+  EXPECT_EQ(now.rows, 201);
+  EXPECT_TRUE(equal_rows(now.tail, young));
+  EXPECT_TRUE(equal_rows(read(now), before));
+  EXPECT_TRUE(equal_rows(read(pinned), before)) << "the old manifest stays readable";
+  EXPECT_TRUE(equal_rows(read(now, kAllTime, {.as_of = kLearned}), expected));
+  EXPECT_EQ(text_of(store_->read_raw(now, kAllTime, {}).value(), "open"), raw_before);
+  EXPECT_EQ(text_of(store_->read_raw(pinned, kAllTime, {}).value(), "open"), raw_before);
+  for (const auto& check : store_->verify(series_).value()) EXPECT_EQ(check.problem, "") << check.segment.path;
+}
+
+TEST_P(StoreConformance, SeriesAreSeparate) {
+  std::map<Series, BarColumns> written;
+  double price = 10;
+  for (const auto* name :
+       {"bybit.linear.BTCUSDT@1h", "bybit.linear.BTCUSDT@1m", "bybit.linear.BTCUSDT:mark@1h", "bybit.spot.BTCUSDT@1h",
+        "bybit.linear.ETHUSDT@1h", "bybit.linear.BTC-26DEC25@1M", "bybit.linear.\xE5\xB8\x81\xE5\xAE\x89.x+y_z@1w"}) {
+    const auto series = series_of(name);
+    auto bars = bars_of(series, {.rows = 6, .price = price += 10});
+    commit(batch_of(series, bars));
+    written.emplace(series, std::move(bars));
+  }
+  for (const auto& [series, bars] : written) EXPECT_TRUE(equal_rows(read(manifest(series)), bars)) << series.text();
+  const auto all = harness_->open()->list().value();
+  ASSERT_EQ(all.size(), written.size());
+  for (const auto& summary : all) {
+    ASSERT_TRUE(written.contains(summary.series)) << summary.series.text();
+    const auto& bars = written.at(summary.series);
+    EXPECT_EQ(summary.first, bars.open_time.front());
+    EXPECT_EQ(summary.last, bars.open_time.back());
+    EXPECT_EQ(summary.rows, 6);
+    EXPECT_EQ(summary.confirmed, 6);
+  }
+}
+
+TEST_P(StoreConformance, AnotherOpeningSeesAllOfIt) {
+  auto batch = batch_of(series_, bars_of(series_, {.rows = 30}));
+  append(batch.validated, bars_of(series_, {.first = 30, .rows = 2, .finality = Finality::provisional}));
+  batch.raw = observations_of(series_, 0, 30, 1);
+  batch.gaps = {gap(40, 41)};
+  batch.watermark = open_at(30);
+  batch.quarantine = {Rejection{.open_time = std::nullopt,
+                                .rule = "S2",
+                                .rule_version = 1,
+                                .reason = "no open time",
+                                .raw = "[null]",
+                                .ingest_id = 1,
+                                .recorded_at = kLearned}};
+  commit(batch);
+  const auto before = manifest(series_);
+  store_ = harness_->open();
+  const auto now = manifest(series_);
+  EXPECT_EQ(now.version, before.version);
+  EXPECT_EQ(now.watermark, before.watermark);
+  EXPECT_EQ(now.gaps, before.gaps);
+  EXPECT_EQ(now.looked, before.looked);
+  EXPECT_EQ(now.segments, before.segments);
+  EXPECT_EQ(now.instrument, before.instrument);
+  EXPECT_EQ(now.first_recorded, before.first_recorded);
+  EXPECT_TRUE(equal_rows(now.tail, before.tail));
+  EXPECT_TRUE(equal_rows(read(now, kAllTime, {.include_tail = true}), batch.validated));
+  EXPECT_EQ(store_->read_raw(now, kAllTime, {}).value().rows, 30U);
+}
+
+// Random batches against a model that keeps every version in a list.
+TEST_P(StoreConformance, RandomBatchesAgreeWithAModel) {
+  struct Version {
+    TimePoint recorded_at;
+    double open;
+  };
+  std::map<std::int64_t, std::vector<Version>> model;  // confirmed bars only
+  std::mt19937 random{20'230'101};
+  const auto pick = [&](int below) { return static_cast<int>(random() % static_cast<unsigned>(below)); };
+  auto writer = lock();
+  std::vector<TimePoint> commits;
+  for (int round = 0; round < 40; ++round) {
+    const auto recorded_at = kLearned + std::chrono::seconds{round};
+    commits.push_back(recorded_at);
+    BarColumns bars;
+    for (std::int64_t bar = pick(900), last = bar + 1 + pick(30); bar < last; bar += 1 + pick(3)) {
+      const double open = pick(3);  // few values, so that the same one comes again
+      auto row = bars_of(series_, {.first = bar, .rows = 1, .recorded_at = recorded_at});
+      row.open[0] = open;
+      append(bars, row);
+      auto& versions = model[bar];
+      if (versions.empty() || versions.back().open != open) versions.push_back({recorded_at, open});
+    }
+    commit(*writer, batch_of(series_, bars));
+    if (pick(7) == 0) {
+      ASSERT_TRUE(writer->seal(series_));
+    }
+    if (pick(9) == 0) {
+      writer.reset();
+      store_ = harness_->open();
+      writer = lock();
+    }
+  }
+  const auto expect = [&](TimeRange range, std::optional<TimePoint> as_of) {
+    std::vector<std::pair<TimePoint, double>> expected, got;
+    for (const auto& [bar, versions] : model) {
+      if (!range.contains(open_at(bar))) continue;
+      const Version* last = nullptr;
+      for (const auto& version : versions)
+        if (!as_of || version.recorded_at <= *as_of) last = &version;
+      if (last != nullptr) expected.emplace_back(open_at(bar), last->open);
+    }
+    const auto rows = read(range, {.as_of = as_of});
+    for (std::size_t row = 0; row < rows.size(); ++row) got.emplace_back(rows.open_time[row], rows.open[row]);
+    EXPECT_EQ(got, expected);
+  };
+  expect(kAllTime, std::nullopt);
+  for (int i = 0; i < 30; ++i) {
+    const std::int64_t first = pick(900);
+    expect(bars(first, first + pick(400)), std::nullopt);
+    expect(bars(first, first + pick(400)), commits[static_cast<std::size_t>(pick(40))]);
+  }
+  EXPECT_EQ(manifest(series_).rows, static_cast<std::int64_t>(model.size()));
+}
+
+}  // namespace tdm::support
