@@ -16,7 +16,8 @@ struct LogOptions {
   std::string environment{};  // labels every line
 };
 
-// Before the first call everything below `warn` is dropped and the rest goes to stderr as text. Logs never go to stdout.
+// Before the first call everything below `warn` is dropped and the rest goes to stderr as text. Logs never go to
+// stdout.
 void configure_log(const LogOptions& options);
 Level log_level();
 

@@ -47,8 +47,8 @@ class Histogram {
   std::atomic<std::uint64_t> sum_ns_{0};
 };
 
-// The process's metrics. Names begin with tdm_. Asking twice for one (name, labels) gives the same object, which lives as long
-// as the process. At most 10,000 label sets; beyond that a shared overflow object is returned.
+// The process's metrics. Names begin with tdm_. Asking twice for one (name, labels) gives the same object, which lives
+// as long as the process. At most 10,000 label sets; beyond that a shared overflow object is returned.
 Counter& counter(std::string_view name, std::string_view help, const Labels& labels = {});
 Gauge& gauge(std::string_view name, std::string_view help, const Labels& labels = {});
 Histogram& histogram(std::string_view name, std::string_view help, const Labels& labels = {});
