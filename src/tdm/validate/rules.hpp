@@ -14,32 +14,33 @@ namespace tdm::validate {
 
 enum class Severity : std::uint8_t { reject, flag, warn };
 std::string_view to_string(Severity severity);
+Result<Severity> parse_severity(std::string_view text);
 
 // One rule as it is listed. The id is stored with every rejected bar: never renamed, never reused.
 struct RuleInfo {
-  std::string_view id;           // "S2"
+  std::string_view id;  // "S2"
   int version;
-  Severity severity;             // default
-  std::uint32_t flag_bit;        // set in quality_flags when the severity is flag; 0 else
-  std::string_view meaning;      // states what must hold
+  Severity severity;                         // default
+  std::uint32_t flag_bit;                    // set in quality_flags when the severity is flag; 0 else
+  std::string_view meaning;                  // states what must hold
   std::map<std::string, double> parameters;  // names and defaults
 };
 
 struct RuleSetting {
-  std::optional<bool> enabled;
-  std::optional<Severity> severity;
-  std::map<std::string, double> parameters;
+  std::optional<bool> enabled{};
+  std::optional<Severity> severity{};
+  std::map<std::string, double> parameters{};
 };
 
 // What the rules must know besides the rows.
 struct Context {
   Series series;
-  TimeRange window;                            // asked for: rows outside were refused by the page check already (C6)
+  TimeRange window;  // asked for; an empty one holds no row against it (C6, C1)
   std::chrono::seconds settle{60};
-  std::chrono::seconds delay{0};               // available_at = close_time + delay for backfilled rows
+  std::chrono::seconds delay{0};  // available_at = close_time + delay for backfilled rows
   TimePoint recorded_at{};
-  std::optional<TimeRange> listing{};          // I1: a bar that overlaps it belongs to the series
-  const BarColumns* stored = nullptr;          // current rows of the same keys (any subset), sorted: D1, D2
+  std::optional<TimeRange> listing{};  // I1: a bar that overlaps it belongs to the series
+  const BarColumns* stored = nullptr;  // current rows of the same keys (any subset), sorted: D1, D2
 };
 
 struct RuleCount {
@@ -50,11 +51,11 @@ struct RuleCount {
 
 // The outcome for one batch. Every input row is in exactly one of: accepted, unchanged (D1), rejected, still_open.
 struct Judgement {
-  BarColumns accepted;                         // new rows and revisions (D2), by open_time
+  BarColumns accepted;  // new rows and revisions (D2), by open_time
   std::vector<Rejection> rejected;
-  std::vector<std::size_t> still_open;         // input rows that have not ended at exchange time: never recorded as closed
+  std::vector<std::size_t> still_open;  // input rows that have not ended at exchange time: never recorded as closed
   std::int64_t unchanged = 0;
-  std::vector<RuleCount> counts;               // by rule, flags and warnings included
+  std::vector<RuleCount> counts;  // by rule, flags and warnings included
 };
 
 // Pure functions over columns. Compares exact decimals, never doubles.
