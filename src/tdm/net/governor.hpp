@@ -20,10 +20,12 @@ struct Quota {
 };
 
 struct GovernorOptions {
-  std::string name;                         // exchange; the key in the memory file
-  Quota quota;
+  std::string name{};                       // exchange; the key in the memory file
+  Quota quota{};
   double rate_limit = 10;                   // requests per second, an even pace: at most rate x t + 2 in any interval t
-  std::optional<std::string> memory_file{}; // shared by every process on this store; without it the memory is this process's
+  // Shared by every process on this store and opened at the first request; without it, or when it cannot be opened (a warning in
+  // the log), the memory is this process's.
+  std::optional<std::string> memory_file{};
 };
 
 // One object per exchange, shared by every task of the process and, through the memory file, by every process of the store and
