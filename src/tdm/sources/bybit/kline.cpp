@@ -1,0 +1,262 @@
+#include "tdm/sources/bybit/detail/kline.hpp"
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "tdm/core/decimal.hpp"  // Decimal
+
+namespace tdm::sources::bybit {
+namespace {
+
+namespace ondemand = simdjson::ondemand;
+
+// Thrown inside this file only: an answer that is JSON but of another shape.
+struct WrongShape {
+  std::string reason;
+};
+
+constexpr std::size_t kColumns = 7;
+
+// The JSON grammar of a number: the token iterator only looks at the first character.
+bool is_json_number(std::string_view text) {
+  const auto skip_digits = [&] {
+    std::size_t digits = 0;
+    while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
+    text.remove_prefix(digits);
+    return digits;
+  };
+  if (text.starts_with('-')) text.remove_prefix(1);
+  const bool leading_zero = text.starts_with('0');
+  const auto digits = skip_digits();
+  if (digits == 0 || (leading_zero && digits > 1)) return false;
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    if (skip_digits() == 0) return false;
+  }
+  if (text.starts_with('e') || text.starts_with('E')) {
+    text.remove_prefix(1);
+    if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
+    if (skip_digits() == 0) return false;
+  }
+  return text.empty();
+}
+
+// Nothing may follow the document.
+void require_end(ondemand::document& json) {
+  if (json.current_location().error() != simdjson::OUT_OF_BOUNDS)
+    throw simdjson::simdjson_error{simdjson::TRAILING_CONTENT};
+}
+
+std::string_view trimmed(std::string_view text) {
+  const auto last = text.find_last_not_of(" \t\r\n");
+  return last == std::string_view::npos ? std::string_view{} : text.substr(0, last + 1);
+}
+
+// The text of a field exactly as it was sent: of a string what it says, of a number its digits, of anything else its
+// JSON.
+std::optional<std::string_view> text_of(ondemand::value value) {
+  switch (value.type().value()) {
+    case ondemand::json_type::string: return value.get_string().value();
+    case ondemand::json_type::number: {
+      const auto token = trimmed(value.raw_json_token());
+      if (!is_json_number(token)) throw simdjson::simdjson_error{simdjson::NUMBER_ERROR};
+      return token;
+    }
+    case ondemand::json_type::null: {
+      if (!value.is_null()) throw simdjson::simdjson_error{simdjson::N_ATOM_ERROR};
+      return std::nullopt;
+    }
+    case ondemand::json_type::boolean: return value.get_bool().value() ? "true" : "false";
+    case ondemand::json_type::array: return trimmed(value.get_array().value().raw_json().value());
+    case ondemand::json_type::object: return trimmed(value.get_object().value().raw_json().value());
+  }
+  throw simdjson::simdjson_error{simdjson::TAPE_ERROR};
+}
+
+std::string read_extra(std::string extra, std::size_t column, ondemand::value value) {
+  const bool quoted = value.type().value() == ondemand::json_type::string;
+  // The token as it stands is valid JSON already; a number, an array or an object needs no more.
+  const auto json = quoted ? trimmed(value.raw_json_token()) : text_of(value).value_or("null");
+  if (quoted) (void)value.get_string().value();
+  return fmt::format("{}{}\"column_{}\":{}", extra, extra.empty() ? "{" : ",", column + 1, json);
+}
+
+KlineRow read_row(ondemand::value value) {
+  KlineRow row;
+  if (value.type().value() != ondemand::json_type::array) {
+    row.raw = text_of(value).value_or("null");
+    return row;
+  }
+  auto fields = value.get_array().value();
+  row.raw = trimmed(fields.raw_json().value());
+  fields.reset().value();
+  std::size_t column = 0;
+  for (auto field : fields) {
+    auto cell = field.value();
+    if (column >= kColumns) {
+      row.extra = read_extra(std::move(row.extra), column, cell);
+    } else if (const auto text = text_of(cell); column > 0) {
+      row.values[column - 1] = text;
+    } else if (text) {
+      row.open_time = parse_ms(*text);
+    }
+    ++column;
+  }
+  if (!row.extra.empty()) row.extra += '}';
+  return row;
+}
+
+void read_list(KlineDocument& document, ondemand::value value) {
+  if (value.type().value() != ondemand::json_type::array) throw WrongShape{"result.list is not an array"};
+  for (auto row : value.get_array().value()) document.rows.push_back(read_row(row.value()));
+}
+
+std::string required_text(ondemand::value value, std::string_view name) {
+  const auto text = text_of(value);
+  if (!text) throw WrongShape{fmt::format("{} is null", name)};
+  return std::string{*text};
+}
+
+// One field of `result`; true when it is the list.
+bool read_result_field(KlineDocument& document, std::string_view key, ondemand::value value) {
+  if (key == "list") {
+    read_list(document, value);
+    return true;
+  }
+  if (key == "symbol") {
+    document.symbol = required_text(value, key);
+  } else if (key == "category") {
+    document.category = required_text(value, key);
+  } else {
+    ++document.unknown_fields;
+  }
+  return false;
+}
+
+bool read_result(KlineDocument& document, ondemand::value value) {
+  if (value.type().value() != ondemand::json_type::object) return false;
+  bool has_list = false;
+  for (auto field : value.get_object().value()) {
+    const auto key = field.unescaped_key().value();
+    has_list |= read_result_field(document, key, field.value().value());
+  }
+  return has_list;
+}
+
+std::int64_t read_code(ondemand::value value) {
+  const auto text = text_of(value).value_or("null");
+  std::int64_t code = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), code);
+  if (error != std::errc{} || end != text.data() + text.size()) throw WrongShape{"retCode is not an integer"};
+  return code;
+}
+
+// One field of the envelope; false when `key` is none.
+bool read_envelope_field(std::optional<Envelope>& envelope, std::string_view key, ondemand::value value) {
+  if (key != "retCode" && key != "retMsg" && key != "time" && key != "retExtInfo") return false;
+  if (key == "retExtInfo") return true;
+  if (!envelope) envelope.emplace();
+  if (key == "retCode") {
+    envelope->code = read_code(value);
+  } else if (key == "retMsg") {
+    envelope->message = std::string{text_of(value).value_or("")};
+  } else if (const auto text = text_of(value)) {
+    envelope->time = parse_ms(*text);
+  }
+  return true;
+}
+
+void read_document(KlineDocument& document, ondemand::document& json) {
+  bool has_list = false;
+  bool has_code = false;
+  for (auto field : json.get_object().value()) {
+    const auto key = field.unescaped_key().value();
+    auto value = field.value().value();
+    has_code |= key == "retCode";
+    if (key == "result") {
+      has_list |= read_result(document, value);
+    } else if (!read_envelope_field(document.envelope, key, value)) {
+      has_list |= read_result_field(document, key, value);
+    }
+  }
+  require_end(json);
+  if (document.envelope && !has_code) throw WrongShape{"retCode is missing"};
+  if (document.envelope && document.envelope->code != 0) {
+    document.rows.clear();
+  } else if (!has_list) {
+    throw WrongShape{"result.list is missing"};
+  }
+}
+
+}  // namespace
+
+struct KlineDocument::Text {
+  explicit Text(std::string_view text) : bytes{text} {}
+  simdjson::padded_string bytes;
+  ondemand::parser parser;
+};
+
+KlineDocument::KlineDocument(std::unique_ptr<Text> text) : text_{std::move(text)} {}
+KlineDocument::KlineDocument(KlineDocument&&) noexcept = default;
+KlineDocument::~KlineDocument() = default;
+
+Result<KlineDocument> KlineDocument::parse(std::string_view text) {
+  KlineDocument document{std::make_unique<Text>(text)};
+  try {
+    auto json = document.text_->parser.iterate(document.text_->bytes).value();
+    read_document(document, json);
+  } catch (const simdjson::simdjson_error& error) {
+    return fail(ErrorCode::corrupt_data, describe_bad_body(text, error.what()));
+  } catch (const WrongShape& shape) {
+    return fail(ErrorCode::corrupt_data, shape.reason);
+  }
+  return document;
+}
+
+Result<Envelope> parse_envelope(std::string_view body) {
+  std::optional<Envelope> envelope;
+  bool has_code = false;
+  try {
+    const simdjson::padded_string bytes{body};
+    ondemand::parser parser;
+    auto json = parser.iterate(bytes).value();
+    for (auto field : json.get_object().value()) {
+      const auto key = field.unescaped_key().value();
+      has_code |= key == "retCode";
+      read_envelope_field(envelope, key, field.value().value());
+    }
+    require_end(json);
+  } catch (const simdjson::simdjson_error& error) {
+    return fail(ErrorCode::corrupt_data, describe_bad_body(body, error.what()));
+  } catch (const WrongShape& shape) {
+    return fail(ErrorCode::corrupt_data, shape.reason);
+  }
+  if (!has_code) return fail(ErrorCode::corrupt_data, "retCode is missing");
+  return *std::move(envelope);
+}
+
+std::optional<TimePoint> parse_ms(std::string_view text) {
+  constexpr std::int64_t kYear10000 = 253'402'300'800'000;
+  std::int64_t ms = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
+  if (error != std::errc{} || end != text.data() + text.size()) {
+    const auto decimal = Decimal::parse(text);
+    ms = decimal ? decimal->to_scaled(0).value_or(-1) : -1;
+  }
+  return ms >= 0 && ms < kYear10000 ? std::optional{from_ms(ms)} : std::nullopt;
+}
+
+std::string describe_bad_body(std::string_view body, std::string_view reason) {
+  constexpr std::size_t kShown = 80;
+  const auto start = body.find_first_not_of(" \t\r\n");
+  if (start == std::string_view::npos) return "the answer is empty";
+  std::string shown{body.substr(start, kShown)};
+  std::ranges::replace_if(shown, [](char c) { return c < ' ' || c > '~'; }, '.');
+  if (shown.starts_with('<')) return fmt::format("the answer is HTML, not JSON: {}", shown);
+  return fmt::format("the answer is not JSON or was cut short ({}): {}", reason, shown);
+}
+
+}  // namespace tdm::sources::bybit

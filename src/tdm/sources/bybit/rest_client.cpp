@@ -1,0 +1,125 @@
+#include "tdm/sources/bybit/detail/rest_client.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <random>
+
+#include "tdm/telemetry/log.hpp"      // log
+#include "tdm/telemetry/metrics.hpp"  // counter
+
+namespace tdm::sources::bybit {
+namespace {
+
+using std::chrono::steady_clock;
+using Next = Verdict::Next;
+
+double random_unit() {
+  thread_local std::minstd_rand generator{std::random_device{}()};
+  return std::uniform_real_distribution<double>{0.0, 1.0}(generator);
+}
+
+void count(std::string_view outcome) {
+  telemetry::counter("tdm_exchange_requests_total", "Requests sent to an exchange, by outcome",
+                     {{"exchange", "bybit"}, {"outcome", std::string{outcome}}})
+      .add();
+}
+
+// False when the wait was cancelled.
+asio::awaitable<bool> sleep_for(std::chrono::milliseconds wait) {
+  asio::steady_timer timer{co_await asio::this_coro::executor, wait};
+  const auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  co_return !error;
+}
+
+Verdict transport_failure(Error error) {
+  Verdict verdict;
+  const bool repeatable = is_retryable(error.code) || error.code == ErrorCode::corrupt_data;
+  verdict.next = repeatable ? Next::retry : Next::give_up;
+  verdict.wait = error.retry_after;
+  verdict.error = std::move(error);
+  return verdict;
+}
+
+Error prefixed(Error error, const std::string& what) {
+  error.message = fmt::format("{}: {}", what, error.message);
+  return error;
+}
+
+}  // namespace
+
+RestClient::RestClient(asio::any_io_executor executor, std::shared_ptr<net::Governor> governor, const Clock& clock,
+                       net::RetryPolicy policy)
+    : http_{std::move(executor)}, governor_{std::move(governor)}, clock_{clock}, policy_{policy} {}
+
+asio::awaitable<Result<net::HttpReply>> RestClient::get(net::Url base, std::string target, std::string what) {
+  const auto deadline = steady_clock::now() + policy_.deadline;
+  int corrupt = 0;
+  for (int number = 0;; ++number) {
+    net::HttpReply reply;
+    auto verdict = co_await attempt(base, target, deadline, reply);
+    if (verdict.next == Next::accept) co_return reply;
+
+    corrupt += verdict.error.code == ErrorCode::corrupt_data ? 1 : 0;
+    const auto wait = net::backoff(policy_, number, random_unit(), verdict.wait);
+    const bool last =
+        number + 1 >= policy_.attempts || corrupt >= kCorruptAttempts || steady_clock::now() + wait >= deadline;
+    if (verdict.next == Next::give_up || last) co_return std::unexpected{prefixed(std::move(verdict.error), what)};
+
+    const bool woke = co_await sleep_for(wait);
+    if (!woke) co_return fail(ErrorCode::cancelled, fmt::format("{}: cancelled while waiting to ask again", what));
+  }
+}
+
+asio::awaitable<Verdict> RestClient::attempt(const net::Url& base, const std::string& target, Deadline deadline,
+                                             net::HttpReply& reply) {
+  auto permit = co_await governor_->acquire(deadline);
+  if (!permit) {
+    Verdict verdict;
+    verdict.next = Next::give_up;
+    verdict.error = out_of_turns(std::move(permit).error());
+    co_return verdict;
+  }
+  net::HttpRequest request;
+  request.base = base;
+  request.target = target;
+  ++sent_;
+  auto answer = co_await http_.send(std::move(request));
+  if (!answer) {
+    count("transport_error");
+    co_return transport_failure(std::move(answer).error());
+  }
+  reply = *std::move(answer);
+  co_return judge(reply);
+}
+
+Verdict RestClient::judge(const net::HttpReply& reply) {
+  const auto now = clock_.now();
+  auto verdict = judge_reply(reply, now, doubted_);
+  count(verdict.next == Next::accept ? "ok" : to_string(verdict.error.code));
+  if (verdict.next == Next::accept) doubted_ = false;
+  if (verdict.doubtful) doubted_ = true;
+  if (verdict.pause_all && verdict.wait) {
+    governor_->pause_until(now + *verdict.wait, verdict.error.message);
+    telemetry::log(telemetry::Level::warn, "exchange asked for a pause",
+                   {{"exchange", std::string_view{"bybit"}},
+                    {"wait_ms", static_cast<std::int64_t>(verdict.wait->count())},
+                    {"reason", std::string_view{verdict.error.message}}});
+  }
+  return verdict;
+}
+
+// The quota had no turn before the deadline: says how long the pause lasts, when there is one.
+Error RestClient::out_of_turns(Error error) const {
+  const auto until = governor_->paused_until();
+  const auto now = clock_.now();
+  if (until && *until > now && !error.retry_after)
+    error.retry_after = std::chrono::ceil<std::chrono::milliseconds>(*until - now);
+  return error;
+}
+
+}  // namespace tdm::sources::bybit
