@@ -1,0 +1,213 @@
+#include "sim/listing.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+#include <utility>
+
+#include "sim/detail/fields.hpp"
+#include "tdm/core/decimal.hpp"
+#include "tdm/core/gap.hpp"  // merge
+
+namespace tdm::sim {
+namespace {
+
+constexpr TimePoint kPricedAt = from_ms(1'672'531'200'000);  // 2023-01-01, where the default prices hold
+
+struct Default {
+  std::string_view market, symbol, base, quote, contract_type, tick, lot;
+  double price;
+  double volatility;
+  double zero_trades;
+  std::string_view launch, first_bar, delivery;
+};
+
+// Real names, grids and launch times; the prices are those of the first days of 2023 and everything after is invented.
+constexpr Default kDefaults[] = {
+    {"linear", "BTCUSDT", "BTC", "USDT", "LinearPerpetual", "0.10", "0.001", 16'550, 0.6, 0, "2020-03-15T00:00:00Z",
+     "2020-03-25T10:36:00Z", ""},
+    {"linear", "ETHUSDT", "ETH", "USDT", "LinearPerpetual", "0.01", "0.01", 1'200, 0.7, 0, "2021-03-15T00:00:00Z",
+     "2021-03-15T00:00:00Z", ""},
+    {"linear", "SOLUSDT", "SOL", "USDT", "LinearPerpetual", "0.010", "0.1", 9.9, 0.9, 0, "2021-10-15T00:00:00Z",
+     "2021-10-15T02:17:00Z", ""},
+    {"linear", "XRPUSDT", "XRP", "USDT", "LinearPerpetual", "0.0001", "0.1", 0.34, 0.8, 0.01, "2021-05-13T00:00:00Z",
+     "2021-05-13T06:00:00Z", ""},
+    {"linear", "BTCPERP", "BTC", "USDC", "LinearPerpetual", "0.10", "0.001", 16'548, 0.6, 0.25, "2021-01-14T07:10:31Z",
+     "2022-08-16T09:00:00Z", ""},
+    {"linear", "BTCUSDT-26MAR27", "BTC", "USDT", "LinearFutures", "0.10", "0.001", 16'900, 0.6, 0.4,
+     "2026-04-03T08:00:00Z", "2026-04-03T08:00:00Z", "2027-03-26T08:00:00Z"},
+    {"linear", "1000PEPEUSDT", "1000PEPE", "USDT", "LinearPerpetual", "0.0000001", "100", 0.0011, 1.2, 0.02,
+     "2023-05-03T10:04:31Z", "2023-05-03T10:10:00Z", ""},
+    {"linear", "0GUSDT", "0G", "USDT", "LinearPerpetual", "0.0001", "0.1", 1.5, 1.3, 0.05, "2025-09-18T05:48:56Z",
+     "2025-09-22T10:00:00Z", ""},
+    {"linear", "LUNAUSDT", "LUNA", "USDT", "LinearPerpetual", "0.001", "0.1", 60, 1.1, 0.02, "2021-09-15T08:00:00Z",
+     "2021-09-15T08:00:00Z", "2022-05-12T06:30:00Z"},
+    {"inverse", "BTCUSD", "BTC", "USD", "InversePerpetual", "0.50", "1", 16'545, 0.6, 0.05, "2018-11-15T00:00:00Z",
+     "2018-11-15T09:00:00Z", ""},
+    {"spot", "BTCUSDT", "BTC", "USDT", "", "0.01", "0.000001", 16'552, 0.6, 0, "2021-07-05T12:00:00Z",
+     "2021-07-05T12:00:00Z", ""},
+    {"spot", "ETHUSDT", "ETH", "USDT", "", "0.01", "0.00001", 1'200.5, 0.7, 0.01, "2021-07-05T12:00:00Z",
+     "2021-07-05T12:00:00Z", ""},
+};
+
+std::string settle_of(std::string_view market, const std::string& base, const std::string& quote) {
+  if (market == "spot") return {};
+  return market == "inverse" ? base : quote;
+}
+
+std::string contract_type_of(std::string_view market, bool delivers) {
+  if (market == "spot") return {};
+  return fmt::format("{}{}", market == "inverse" ? "Inverse" : "Linear", delivers ? "Futures" : "Perpetual");
+}
+
+Result<std::vector<TimeRange>> read_gaps(const YAML::Node& list, const std::string& file) {
+  if (!list.IsSequence()) return std::unexpected{yaml_error(list, file, "gaps: expected a list of {from, to}")};
+  std::vector<TimeRange> gaps;
+  for (const auto& entry : list) {
+    Fields fields{entry, file, {"from", "to"}};
+    const auto from = fields.time("from");
+    const auto to = fields.time("to");
+    if (fields.error()) return std::unexpected{*fields.error()};
+    if (!from || !to || *to <= *from) return std::unexpected{yaml_error(entry, file, "expected from before to")};
+    gaps.push_back(TimeRange::of(*from, *to));
+  }
+  return merge(std::move(gaps));
+}
+
+Grid read_grid(Fields& fields, std::string_view key) {
+  const std::string text = fields.text(key);
+  if (fields.error()) return {};
+  auto grid = Grid::parse(text, key);
+  if (!grid) fields.refuse(key, grid.error().message);
+  return grid.value_or(Grid{});
+}
+
+Result<Listing> read_listing(const YAML::Node& node, const std::string& file) {
+  Fields fields{node,
+                file,
+                {"exchange", "market", "symbol", "base", "quote", "settle", "tick", "lot", "start_price", "priced_at",
+                 "launch", "first_bar", "delivery", "status", "contract_type", "volatility", "zero_trade_probability",
+                 "gaps", "symbol_id"}};
+  const std::string market = fields.text("market", "linear");
+  const std::string name = fmt::format("{}.{}.{}", fields.text("exchange", "bybit"), market, fields.text("symbol"));
+  const auto delivery = fields.time("delivery");
+  const auto first_bar = fields.time("first_bar");
+  const std::string base = fields.text("base");
+  const std::string quote = fields.text("quote", market == "inverse" ? "USD" : "USDT");
+  const Grid tick = read_grid(fields, "tick");
+  const Grid lot = read_grid(fields, "lot");
+  const double price = fields.number("start_price", 0, 1e-9, 1e9);
+  if (!fields.error() && !fields.has("start_price")) fields.text("start_price");  // says that it is missing
+  const TimePoint start = first_bar.value_or(from_ms(1'577'836'800'000));
+  const TimePoint priced_at = fields.time("priced_at").value_or(start);
+  const TimePoint launch = fields.time("launch").value_or(start);
+  auto id = InstrumentId::parse(name);
+  if (fields.error()) return std::unexpected{*fields.error()};
+  if (!id) return std::unexpected{yaml_error(node, file, id.error().message)};
+
+  Listing listing{.id = *std::move(id),
+                  .base = base,
+                  .quote = quote,
+                  .settle = fields.text("settle", settle_of(market, base, quote)),
+                  .contract_type = fields.text("contract_type", contract_type_of(market, delivery.has_value())),
+                  .tick = tick,
+                  .lot = lot,
+                  .start_price = price,
+                  .priced_at = priced_at,
+                  .volatility = fields.number("volatility", 0.6, 0, 10),
+                  .zero_trade_probability = fields.number("zero_trade_probability", 0, 0, 0.99),
+                  .launch = launch,
+                  .first_bar = first_bar,
+                  .delivery = delivery,
+                  .status = fields.text("status", ""),
+                  .symbol_id = fields.integer("symbol_id", 0, 0, 1'000'000'000)};
+  if (fields.has("gaps")) {
+    auto gaps = read_gaps(fields.node("gaps"), file);
+    if (!gaps) return std::unexpected{gaps.error()};
+    listing.gaps = *std::move(gaps);
+  }
+  if (fields.error()) return std::unexpected{*fields.error()};
+  return listing;
+}
+
+TimePoint known_time(std::string_view text) { return parse_time_bound(text, "default")->first; }
+
+Listing make_default(const Default& row, std::int64_t symbol_id) {
+  const std::string base{row.base};
+  const std::string quote{row.quote};
+  Listing listing{.id = *InstrumentId::parse(fmt::format("bybit.{}.{}", row.market, row.symbol)),
+                  .base = base,
+                  .quote = quote,
+                  .settle = settle_of(row.market, base, quote),
+                  .contract_type = std::string{row.contract_type},
+                  .tick = *Grid::parse(row.tick, "tick"),
+                  .lot = *Grid::parse(row.lot, "lot"),
+                  .start_price = row.price,
+                  .priced_at = kPricedAt,
+                  .volatility = row.volatility,
+                  .zero_trade_probability = row.zero_trades,
+                  .launch = known_time(row.launch),
+                  .first_bar = known_time(row.first_bar),
+                  .symbol_id = symbol_id};
+  if (!row.delivery.empty()) listing.delivery = known_time(row.delivery);
+  return listing;
+}
+
+}  // namespace
+
+Result<Grid> Grid::parse(std::string_view text, std::string_view parameter) {
+  const auto refused = [&] {
+    return fail(ErrorCode::invalid_argument, fmt::format("expected a step such as 0.10, not '{}'", text),
+                std::string{parameter});
+  };
+  const auto value = Decimal::parse(text);
+  if (!value || value->is_zero() || value->is_negative() || text.contains('e') || text.contains('E')) return refused();
+  const std::size_t point = text.find('.');
+  const int scale = point == std::string_view::npos ? 0 : static_cast<int>(text.size() - point - 1);
+  const auto step = value->to_scaled(scale);
+  if (!step || scale > 12) return refused();
+  return Grid{std::string{text}, scale, *step};
+}
+
+std::string Listing::status_at(TimePoint now) const {
+  if (!status.empty()) return status;
+  if (delivery && *delivery <= now) return "Closed";
+  return now < launch ? "PreLaunch" : "Trading";
+}
+
+std::vector<Listing> default_listings() {
+  std::vector<Listing> listings;
+  std::int64_t symbol_id = 1;
+  for (const Default& row : kDefaults) listings.push_back(make_default(row, symbol_id++));
+  return listings;
+}
+
+Result<std::vector<Listing>> load_listings(const std::string& file) {
+  const auto root = read_yaml(file);
+  if (!root) return std::unexpected{root.error()};
+  YAML::Node list = *root;
+  if (root->IsMap()) {
+    Fields fields{*root, file, {"instruments"}};
+    if (fields.error()) return std::unexpected{*fields.error()};
+    list.reset(fields.node("instruments"));
+  }
+  if (!list.IsDefined() || !list.IsSequence() || list.size() == 0) {
+    return std::unexpected{yaml_error(*root, file, "expected a list of instruments")};
+  }
+  std::vector<Listing> listings;
+  std::set<InstrumentId> seen;
+  for (const auto& node : list) {
+    auto listing = read_listing(node, file);
+    if (!listing) return std::unexpected{listing.error()};
+    if (!seen.insert(listing->id).second) {
+      return std::unexpected{yaml_error(node, file, fmt::format("{} stands twice", listing->id.text()))};
+    }
+    if (listing->symbol_id == 0) listing->symbol_id = static_cast<std::int64_t>(listings.size()) + 1;
+    listings.push_back(*std::move(listing));
+  }
+  return listings;
+}
+
+}  // namespace tdm::sim

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tdm/core/instrument.hpp"  // InstrumentId
+#include "tdm/core/time.hpp"        // TimePoint, TimeRange
+
+namespace tdm::sim {
+
+// The grid on which an exchange states a price or a quantity: "0.10" has scale 2 and step 10. Numbers of the grid are
+// kept as integers of 10^-scale.
+struct Grid {
+  std::string text;
+  int scale = 0;
+  std::int64_t step = 1;
+
+  static Result<Grid> parse(std::string_view text, std::string_view parameter);
+};
+
+// One instrument of the simulated world.
+struct Listing {
+  InstrumentId id;
+  std::string base;
+  std::string quote;
+  std::string settle;         // empty on spot
+  std::string contract_type;  // the exchange's word, empty on spot
+  Grid tick;
+  Grid lot;
+  double start_price = 0;                // at `priced_at`, in quote currency
+  TimePoint priced_at;                   // instruments of one base coin that share it move together
+  double volatility = 0.6;               // of a year
+  double zero_trade_probability = 0;     // share of minutes in which nothing trades
+  TimePoint launch;                      // as the exchange states it: need not be the first bar
+  std::optional<TimePoint> first_bar{};  // nothing: as early as the history goes
+  std::optional<TimePoint> delivery{};   // expiry or delisting; no bar after it
+  std::string status{};                  // the exchange's word; empty: follows from launch and delivery
+  std::vector<TimeRange> gaps{};         // the exchange has no bars there
+  std::int64_t symbol_id = 0;
+
+  bool inverse() const { return id.market.text() == "inverse"; }
+  std::string status_at(TimePoint now) const;
+  // Decimals of the second volume: exact products on linear and spot, eight decimals of a coin on inverse.
+  int turnover_scale() const { return inverse() ? 8 : tick.scale + lot.scale; }
+};
+
+// The instruments that a simulator without an instruments file serves.
+std::vector<Listing> default_listings();
+
+// A YAML or JSON file: a list, or a mapping with the key `instruments` that holds the list. Errors name
+// FILE:LINE:COLUMN.
+Result<std::vector<Listing>> load_listings(const std::string& file);
+
+}  // namespace tdm::sim

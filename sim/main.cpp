@@ -1,0 +1,192 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sim/bybit/bybit.hpp"
+#include "sim/simulator.hpp"
+#include "sim/truth_file.hpp"
+#include "tdm/core/clock.hpp"
+#include "tdm/net/http_server.hpp"
+
+namespace tdm::sim {
+namespace {
+
+constexpr int kUsageError = 2;
+constexpr std::chrono::milliseconds kDrain{1'000};
+
+struct Options {
+  std::uint16_t port = 0;
+  std::string ready_file, truth, log, script, replay, instruments;
+  std::uint64_t seed = 1;
+  double speed = 1;
+  std::string from = "2020-01-01";
+  std::string now;
+  std::vector<std::string> truth_timeframes, truth_symbols;
+};
+
+void describe(CLI::App& app, Options& options) {
+  app.add_option("--port", options.port, "port on 127.0.0.1; 0 takes a free one")->capture_default_str();
+  app.add_option("--ready-file", options.ready_file, "written when it listens: {\"port\":…,\"base_urls\":{…}}");
+  app.add_option("--seed", options.seed, "the same seed gives the same truth")->capture_default_str();
+  app.add_option("--truth", options.truth, "Parquet file for the closed bars of every instrument");
+  app.add_option("--truth-timeframes", options.truth_timeframes, "timeframes in it (1m)")->delimiter(',');
+  app.add_option("--truth-symbols", options.truth_symbols, "symbols or canonical names in it (all)")->delimiter(',');
+  app.add_option("--log", options.log, "one JSON line per request");
+  app.add_option("--script", options.script, "YAML file of faults and limits");
+  app.add_option("--replay", options.replay, "folder of recorded answers that are served instead of the truth");
+  app.add_option("--speed", options.speed, "how fast its clock goes; 0 stands still")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  app.add_option("--from", options.from, "no bar opens before")->capture_default_str();
+  app.add_option("--now", options.now, "where its clock begins (the host's time)");
+  app.add_option("--instruments", options.instruments, "YAML or JSON file of the instruments");
+}
+
+// Everything that the command line decided.
+struct Setup {
+  Options options;
+  TimePoint from;
+  TimePoint now;
+  std::vector<Listing> listings;
+  ScriptFile script;
+  TruthSelection truth;
+  std::unique_ptr<const bybit::Recordings> recordings;
+};
+
+Result<TimePoint> instant(const std::string& text, std::string_view parameter) {
+  const auto bound = parse_time_bound(text, parameter);
+  if (!bound) return std::unexpected{bound.error()};
+  return bound->first;
+}
+
+Result<Setup> prepare(Options options) {
+  Setup setup;
+  const auto from = instant(options.from, "from");
+  if (!from) return std::unexpected{from.error()};
+  const auto now = options.now.empty() ? Result<TimePoint>{system_clock().now()} : instant(options.now, "now");
+  if (!now) return std::unexpected{now.error()};
+  setup.from = *from;
+  setup.now = *now;
+  auto listings = options.instruments.empty() ? default_listings() : load_listings(options.instruments);
+  if (!listings) return std::unexpected{listings.error()};
+  setup.listings = *std::move(listings);
+  if (!options.script.empty()) {
+    auto script = load_script(options.script);
+    if (!script) return std::unexpected{script.error()};
+    setup.script = *std::move(script);
+  }
+  for (const std::string& name : options.truth_timeframes) {
+    const auto timeframe = Timeframe::parse(name);
+    if (!timeframe) return std::unexpected{timeframe.error()};
+    setup.truth.timeframes.push_back(*timeframe);
+  }
+  setup.truth.symbols = options.truth_symbols;
+  if (!options.replay.empty()) {
+    auto recordings = bybit::Recordings::load(options.replay);
+    if (!recordings) return std::unexpected{recordings.error()};
+    setup.recordings = *std::move(recordings);
+  }
+  setup.options = std::move(options);
+  return setup;
+}
+
+Result<void> write_ready_file(const std::string& file, std::uint16_t port, const Simulator& simulator) {
+  nlohmann::ordered_json ready{{"port", port}, {"base_urls", nlohmann::ordered_json::object()}};
+  for (const std::string_view name : simulator.exchange_names()) {
+    ready["base_urls"][std::string{name}] = fmt::format("http://127.0.0.1:{}/{}", port, name);
+  }
+  const std::string temporary = file + ".part";
+  std::ofstream{temporary} << ready.dump() << '\n';
+  std::error_code failure;
+  std::filesystem::rename(temporary, file, failure);
+  if (failure) return fail(ErrorCode::invalid_argument, fmt::format("{}: {}", file, failure.message()), "ready-file");
+  return {};
+}
+
+// Blocks until the process is asked to end. The signals were blocked before any thread began.
+void wait_for_end(const sigset_t& signals) {
+  int received = 0;
+  sigwait(&signals, &received);
+}
+
+TimePoint minute_of(TimePoint t) { return std::chrono::floor<std::chrono::minutes>(t); }
+
+Result<void> run(Setup setup, const sigset_t& signals) {
+  const Options& options = setup.options;
+  const World world{std::move(setup.listings), options.seed, setup.from};
+  if (!options.truth.empty()) {
+    if (const auto rows = write_truth(world, setup.truth, setup.now, options.truth); !rows) {
+      return std::unexpected{rows.error()};
+    }
+  }
+  std::unique_ptr<RequestLog> log;
+  if (!options.log.empty()) {
+    auto opened = RequestLog::open(options.log);
+    if (!opened) return std::unexpected{opened.error()};
+    log = *std::move(opened);
+  }
+
+  const ExchangeClock clock{setup.now, options.speed};
+  FaultPlan plan{setup.script.rules, options.seed};
+  std::vector<std::unique_ptr<SimulatedExchange>> exchanges;
+  exchanges.push_back(std::make_unique<bybit::Bybit>(
+      world, setup.script, options.speed, [&clock] { return clock.elapsed(); }, std::move(setup.recordings)));
+  Simulator simulator{std::move(exchanges), clock, system_clock(), plan, log.get()};
+  auto server = net::HttpServer::start(
+      {.port = options.port}, [&simulator](const net::ServerRequest& request) { return simulator.reply(request); });
+  if (!server) return std::unexpected{server.error()};
+  if (!options.ready_file.empty()) {
+    if (auto written = write_ready_file(options.ready_file, (*server)->port(), simulator); !written) return written;
+  } else {
+    fmt::print(stderr, "tdm-sim listens on http://127.0.0.1:{}\n", (*server)->port());
+  }
+
+  wait_for_end(signals);
+  (*server)->drain(kDrain);
+  const TimePoint now = clock.now();
+  if (options.truth.empty() || minute_of(now) == minute_of(setup.now)) return {};  // nothing more has closed
+  const auto rows = write_truth(world, setup.truth, now, options.truth);
+  if (!rows) return std::unexpected{rows.error()};
+  return {};
+}
+
+int main_with(int argc, char** argv) {
+  CLI::App app{"A simulated exchange on this machine: market data from one seeded truth.", "tdm-sim"};
+  Options options;
+  describe(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    return app.exit(problem) == 0 ? 0 : kUsageError;
+  }
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  auto setup = prepare(std::move(options));
+  if (!setup) {
+    fmt::print(stderr, "tdm-sim: {}\n", setup.error().message);
+    return kUsageError;
+  }
+  const auto done = run(*std::move(setup), signals);
+  if (done) return 0;
+  fmt::print(stderr, "tdm-sim: {}\n", done.error().message);
+  return 1;
+}
+
+}  // namespace
+}  // namespace tdm::sim
+
+int main(int argc, char** argv) { return tdm::sim::main_with(argc, argv); }

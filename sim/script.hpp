@@ -1,0 +1,80 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/fault.hpp"            // Fault
+#include "tdm/core/error.hpp"       // Result
+#include "tdm/core/time.hpp"        // TimePoint
+#include "tdm/net/http_server.hpp"  // ServerRequest
+
+namespace tdm::sim {
+
+struct QuotaSettings {
+  int requests = 600;
+  std::chrono::duration<double> window{5};  // of the host's time
+  std::chrono::duration<double> ban{600};   // of simulated time without traffic
+};
+
+// Which answers are spoiled, and how. All conditions must hold.
+struct FaultRule {
+  std::string label;  // for the log: what it does and where it stands in the file
+  std::optional<std::string> exchange{};
+  std::optional<std::string> path{};           // without the exchange's prefix
+  std::map<std::string, std::string> query{};  // parameters and their values
+  std::int64_t first = 1, last = INT64_MAX;    // nth: which of the requests for which all of the above hold
+  std::int64_t every = 1;
+  std::optional<TimePoint> from{}, to{};  // exchange time, half-open
+  double after_s = 0, until_s = 1e18;     // the host's seconds since the start
+  double probability = 1;
+  std::int64_t count = INT64_MAX;  // how often at most
+  Fault fault{};
+};
+
+// What a script file says (sim/README.md: Scripts).
+struct ScriptFile {
+  QuotaSettings quota{};
+  bool limit_headers = false;
+  std::vector<FaultRule> rules{};
+};
+// Errors name FILE:LINE:COLUMN.
+Result<ScriptFile> load_script(const std::string& file);
+
+// Decides which fault an answer gets: the first rule that holds. Counts as it goes; safe from several threads.
+class FaultPlan {
+ public:
+  FaultPlan(std::vector<FaultRule> rules, std::uint64_t seed);
+
+  struct Choice {
+    std::size_t rule = 0;
+    const Fault* fault = nullptr;  // lives as long as the plan
+    std::string_view label;
+  };
+  std::optional<Choice> choose(std::string_view exchange, std::string_view path, const net::ServerRequest& request,
+                               TimePoint now, double elapsed_s);
+  // The fault had no effect on the answer, so it does not count.
+  void give_back(std::size_t rule);
+  // For same_page: the body that the rule's first request got, `body` when this is the first.
+  std::string first_body(std::size_t rule, const std::string& body);
+
+ private:
+  struct State {
+    std::int64_t seen = 0;
+    std::int64_t used = 0;
+    std::optional<std::string> body{};
+  };
+
+  std::vector<FaultRule> rules_;
+  std::uint64_t seed_;
+  std::mutex mutex_;
+  std::vector<State> states_;
+};
+
+}  // namespace tdm::sim

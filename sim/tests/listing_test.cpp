@@ -1,0 +1,95 @@
+#include "sim/listing.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "sim/tests/world_of_test.hpp"
+
+namespace tdm::sim {
+namespace {
+
+using testing::at;
+using ::testing::HasSubstr;
+
+std::string file_with(std::string_view text) {
+  const auto path = std::filesystem::path{::testing::TempDir()} / "tdm_sim_listing.yaml";
+  std::ofstream{path} << text;
+  return path.string();
+}
+
+TEST(Grid, KeepsTheDecimalsOfTheText) {
+  EXPECT_EQ(Grid::parse("0.10", "tick")->scale, 2);
+  EXPECT_EQ(Grid::parse("0.10", "tick")->step, 10);
+  EXPECT_EQ(Grid::parse("100", "lot")->step, 100);
+  EXPECT_EQ(Grid::parse("0.0000010", "tick")->step, 10);
+  for (const std::string_view bad : {"", "0", "-1", "1e-3", "abc", "0.00000000000001"}) {
+    EXPECT_FALSE(Grid::parse(bad, "tick")) << bad;
+  }
+}
+
+TEST(Listing, TheDefaultsHaveOneOfEachKind) {
+  const auto listings = default_listings();
+  const TimePoint now = at("2026-11-22");
+  int closed = 0, futures = 0, early_launch = 0;
+  for (const Listing& listing : listings) {
+    closed += listing.status_at(now) == "Closed";
+    futures += listing.contract_type == "LinearFutures";
+    early_launch += listing.launch < *listing.first_bar;
+  }
+  EXPECT_EQ(closed, 1);
+  EXPECT_EQ(futures, 1);
+  EXPECT_GE(early_launch, 1);
+  EXPECT_EQ(listings.front().status_at(at("2019-01-01")), "PreLaunch");
+}
+
+TEST(Listing, AFileGivesItsInstruments) {
+  const auto listings = load_listings(
+      file_with("instruments:\n"
+                "  - {symbol: AUSDT, base: A, tick: '0.1', lot: '0.001', start_price: '100', launch: 2020-01-01,\n"
+                "     zero_trade_probability: 0.5, gaps: [{from: 2021-01-01, to: 2021-01-02}]}\n"
+                "  - {symbol: AUSD, market: inverse, base: A, tick: 0.5, lot: 1, start_price: 100, delivery: "
+                "2024-03-29T08:00:00Z}\n"));
+  ASSERT_TRUE(listings) << listings.error().message;
+  EXPECT_EQ((*listings)[0].id.text(), "bybit.linear.AUSDT");
+  EXPECT_EQ((*listings)[0].settle, "USDT");
+  EXPECT_EQ((*listings)[0].gaps.size(), 1u);
+  EXPECT_EQ((*listings)[1].settle, "A");
+  EXPECT_EQ((*listings)[1].contract_type, "InverseFutures");
+}
+
+TEST(Listing, JsonIsReadToo) {
+  const auto listings = load_listings(file_with(
+      R"([{"symbol":"AUSDT","base":"A","tick":"0.1","lot":"0.001","start_price":100,"first_bar":"2022-01-01"}])"));
+  ASSERT_TRUE(listings) << listings.error().message;
+  EXPECT_EQ(listings->front().first_bar, at("2022-01-01"));
+}
+
+TEST(Listing, MistakesNameTheirPlace) {
+  const std::string good = "symbol: AUSDT, base: A, tick: '0.1', lot: '1', start_price: 1";
+  const std::pair<std::string, std::string> cases[] = {
+      {"- {" + good + ", tik: 1}", ":1:67: unknown key 'tik', did you mean 'tick'?"},
+      {"- {base: A, tick: '0.1', lot: '1', start_price: 1}", "the key 'symbol' is missing"},
+      {"- {symbol: A, base: A, tick: zero, lot: '1', start_price: 1}", ":1:30: tick: expected a step"},
+      {"- {symbol: A, base: A, tick: 1, lot: '1', start_price: cheap}", "start_price: expected a number"},
+      {"- {symbol: A, base: A, tick: 1, lot: '1'}", "the key 'start_price' is missing"},
+      {"- {" + good + ", first_bar: yesterday}", "first_bar"},
+      {"- {" + good + ", gaps: [{from: 2022-01-02, to: 2022-01-01}]}", "expected from before to"},
+      {"- {" + good + "}\n- {" + good + "}", "bybit.linear.AUSDT stands twice"},
+      {"instruments: 5", "expected a list of instruments"},
+      {"- [", ":"},
+      {"", "expected a list of instruments"},
+  };
+  for (const auto& [text, expected] : cases) {
+    const auto listings = load_listings(file_with(text));
+    ASSERT_FALSE(listings) << text;
+    EXPECT_EQ(listings.error().code, ErrorCode::configuration) << text;
+    EXPECT_THAT(listings.error().message, HasSubstr(expected)) << text;
+  }
+  EXPECT_FALSE(load_listings("/no/such/file.yaml"));
+}
+
+}  // namespace
+}  // namespace tdm::sim
