@@ -14,6 +14,12 @@ namespace tdm::serve {
 
 inline Series btc() { return Series::parse("bybit.linear.BTCUSDT@1h").value(); }
 
+inline Instrument btc_instrument() {
+  Instrument instrument{btc().instrument, {}, {}, {}, {}, {}, true, {}, {}, {}, {}, {}, {}, {}, {}};
+  instrument.base = "BTC";
+  return instrument;
+}
+
 // Columns that own their values, as a store's reader would give them.
 struct Owned {
   std::vector<TimePoint> times;
@@ -28,9 +34,9 @@ inline Frame three_bars() {
   owned->times = {from_ms(0), from_ms(3'600'000), from_ms(7'200'000)};
   owned->close = {0.1, 1e-7, 123456789.125};
   owned->valid = {1, 0, 1};
-  owned->text.append("a,\"b\"");
+  owned->text.append(std::string_view{"a,\"b\""});
   owned->text.append_null();
-  owned->text.append("plain");
+  owned->text.append(std::string_view{"plain"});
   Frame frame;
   frame.rows = 3;
   frame.columns.push_back({"open_time", std::span<const TimePoint>{owned->times}, {}});
@@ -46,8 +52,7 @@ class FakeMarketData final : public query::MarketData {
   Result<query::Answer> read(const query::ReadRequest& request, const query::OnProgress&, std::stop_token) override {
     asked = request;
     if (failure) return std::unexpected{*failure};
-    query::Answer answer{
-        .series = btc(), .range = TimeRange::of(from_ms(0), from_ms(10'800'000)), .frame = three_bars()};
+    query::Answer answer{btc(), TimeRange::of(from_ms(0), from_ms(10'800'000)), three_bars(), {}, {}, {}, {}};
     answer.provenance.instrument = "bybit.linear.BTCUSDT";
     answer.provenance.rows = 3;
     answer.etag = "v7-abc";
@@ -79,18 +84,18 @@ class FakeMarketData final : public query::MarketData {
   Result<Instrument> instrument(const std::string&, const std::string& symbol, const std::optional<std::string>&,
                                 std::stop_token) override {
     if (symbol == "NOPE") return fail(ErrorCode::unknown_symbol, "bybit has no NOPE", "symbol", {"NOTUSDT"});
-    return Instrument{.id = btc().instrument, .base = "BTC"};
+    return btc_instrument();
   }
   Result<std::vector<Instrument>> instruments(const query::InstrumentsRequest&, std::stop_token) override {
-    return std::vector<Instrument>(3, Instrument{.id = btc().instrument, .base = "BTC"});
+    return std::vector<Instrument>(3, btc_instrument());
   }
   Result<std::vector<query::SeriesInfo>> list(const std::vector<std::string>& patterns) override {
     listed = patterns;
-    return std::vector<query::SeriesInfo>{{.series = btc(), .rows = 3}};
+    return std::vector<query::SeriesInfo>{{btc(), {}, {}, {}, 3, 100, 0}};
   }
   Result<std::vector<query::Coverage>> coverage(const std::vector<std::string>&, std::optional<std::string>,
                                                 std::optional<std::string>) override {
-    return std::vector<query::Coverage>{{.series = btc(), .expected = 3, .present = 2}};
+    return std::vector<query::Coverage>{{btc(), {}, {}, {}, 3, 2, 2, 1}};
   }
   Result<std::vector<Gap>> gaps(const std::vector<std::string>&, std::optional<std::string>,
                                 std::optional<std::string>) override {
