@@ -82,7 +82,8 @@ Answer kline(const World& world, PriceKind kind, const net::ServerRequest& reque
   const auto window = kline_window(request, now);
   if (!window) return refusal(10'001, window.error().message, now);
 
-  const auto& [first, last, limit, forward] = *window;
+  const auto& [start, last, limit, forward] = *window;
+  const TimePoint first = timeframe->open_of(start);  // the candle that contains it
   return page(*history, kind,
               forward ? history->oldest(kind, *timeframe, first, last, limit, now)
                       : history->newest(kind, *timeframe, first, last, limit, now),

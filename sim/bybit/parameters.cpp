@@ -49,7 +49,7 @@ Result<KlineWindow> kline_window(const net::ServerRequest& request, TimePoint no
   if (!start || *start < kNotSent) return refused("start invalid");
   if (!end || *end < kNotSent) return refused("end invalid");
   if (*end != kNotSent && *end < *start) return refused("start is after end");
-  return KlineWindow{.first = from_ms(std::clamp<std::int64_t>(*start, 0, kFarthestMs)),
+  return KlineWindow{.start = from_ms(std::clamp<std::int64_t>(*start, 0, kFarthestMs)),
                      .last = *end == kNotSent ? now : from_ms(std::min(*end, kFarthestMs)),
                      .limit = *limit,
                      .forward = *start != kNotSent && *end == kNotSent};

@@ -95,7 +95,7 @@ Answer Recordings::kline(const net::ServerRequest& request, std::string_view end
   auto bars = aggregate(merged(std::move(rows)), *timeframe);
   if (!bars) return refusal(10'016, bars.error().message, now);
   std::erase_if(*bars, [&](const RecordedRow& row) {
-    return row.open_time < window->first || window->last < row.open_time || now < row.open_time;
+    return timeframe->close_of(row.open_time) <= window->start || window->last < row.open_time || now < row.open_time;
   });
   if (bars->size() > window->limit) {
     const auto spare = static_cast<std::ptrdiff_t>(bars->size() - window->limit);
