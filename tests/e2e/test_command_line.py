@@ -67,7 +67,18 @@ def test_verify_names_the_segment_that_rotted(config: Path, tmp_path: Path) -> N
     segment.write_bytes(content)
     done = run([TDM, "verify", "--config", str(config)], code=1)
     assert segment.name in done.stdout + done.stderr
-    query = ["query", SERIES, "--start", "2023-01-01", "--end", "2023-01-02", "--fetch", "never", "--config", str(config)]
+    query = [
+        "query",
+        SERIES,
+        "--start",
+        "2023-01-01",
+        "--end",
+        "2023-01-02",
+        "--fetch",
+        "never",
+        "--config",
+        str(config),
+    ]
     refused = run([TDM, *query], code=1)
     assert segment.name in refused.stderr
     assert refused.stdout == ""
