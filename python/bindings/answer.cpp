@@ -8,6 +8,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "python/bindings/call.hpp"
+#include "tdm/query/arrow.hpp"        // to_record_batch
 #include "tdm/query/market_data.hpp"  // Answer
 
 namespace tdm::python {
@@ -98,10 +100,12 @@ nb::tuple column(const Answer& answer, const std::string& name) {
   const nb::object valid = found.valid.empty() ? nb::none() : copied(found.valid);
   return std::visit(
       [&]<class T>(const T& data) -> nb::tuple {
-        if constexpr (std::is_same_v<T, const TextColumn*>) return nb::make_tuple("text", texts(*data), nb::none());
+        if constexpr (std::is_same_v<T, const TextColumn*>)
+          return nb::make_tuple("text", texts(*data), nb::none());
         else if constexpr (std::is_same_v<T, std::span<const TimePoint>>)
           return nb::make_tuple("time", time_ns(answer, name), valid);
-        else if constexpr (std::is_same_v<T, std::span<const double>>) return nb::make_tuple("f8", copied(data), valid);
+        else if constexpr (std::is_same_v<T, std::span<const double>>)
+          return nb::make_tuple("f8", copied(data), valid);
         else if constexpr (std::is_same_v<T, std::span<const std::int64_t>>)
           return nb::make_tuple("i8", copied(data), valid);
         else if constexpr (std::is_same_v<T, std::span<const std::int32_t>>)
@@ -119,60 +123,6 @@ std::string kind(const Column& column) {
 
 // ---- Arrow
 
-// A buffer that views memory of the frame and keeps the answer alive.
-class FrameBuffer final : public arrow::Buffer {
- public:
-  FrameBuffer(std::shared_ptr<const Answer> answer, const void* data, std::size_t bytes)
-      : Buffer{static_cast<const std::uint8_t*>(data), static_cast<std::int64_t>(bytes)}, answer_{std::move(answer)} {}
-
- private:
-  std::shared_ptr<const Answer> answer_;
-};
-
-std::shared_ptr<arrow::Buffer> bitmap(std::span<const std::uint8_t> valid) {
-  if (valid.empty()) return nullptr;
-  auto bits = arrow::AllocateEmptyBitmap(static_cast<std::int64_t>(valid.size())).ValueOrDie();
-  for (std::size_t row = 0; row < valid.size(); ++row)
-    if (valid[row] != 0) bits->mutable_data()[row / 8] = static_cast<std::uint8_t>(bits->data()[row / 8] | (1u << (row % 8)));
-  return bits;
-}
-
-template <class T>
-std::shared_ptr<arrow::DataType> arrow_type() {
-  if constexpr (std::is_same_v<T, double>) return arrow::float64();
-  else if constexpr (std::is_same_v<T, std::int64_t>) return arrow::int64();
-  else if constexpr (std::is_same_v<T, std::int32_t>) return arrow::int32();
-  else if constexpr (std::is_same_v<T, std::uint32_t>) return arrow::uint32();
-  else return arrow::timestamp(arrow::TimeUnit::MICRO, "UTC");
-}
-
-std::shared_ptr<arrow::ArrayData> arrow_column(const std::shared_ptr<const Answer>& answer, const Column& column) {
-  const auto rows = static_cast<std::int64_t>(answer->frame.rows);
-  return std::visit(
-      [&]<class T>(const T& data) -> std::shared_ptr<arrow::ArrayData> {
-        if constexpr (std::is_same_v<T, const TextColumn*>) {
-          auto offsets = std::make_shared<FrameBuffer>(answer, data->offsets().data(), data->offsets().size_bytes());
-          auto bytes = std::make_shared<FrameBuffer>(answer, data->bytes().data(), data->bytes().size());
-          return arrow::ArrayData::Make(arrow::utf8(), rows, {bitmap(data->validity()), offsets, bytes});
-        } else {
-          auto values = std::make_shared<FrameBuffer>(answer, data.data(), data.size_bytes());
-          return arrow::ArrayData::Make(arrow_type<typename T::value_type>(), rows, {bitmap(column.valid), values});
-        }
-      },
-      column.data);
-}
-
-std::shared_ptr<arrow::RecordBatch> record_batch(const std::shared_ptr<const Answer>& answer) {
-  std::vector<std::shared_ptr<arrow::Field>> fields;
-  std::vector<std::shared_ptr<arrow::ArrayData>> arrays;
-  for (const auto& column : answer->frame.columns) {
-    arrays.push_back(arrow_column(answer, column));
-    fields.push_back(arrow::field(column.name, arrays.back()->type));
-  }
-  auto metadata = arrow::key_value_metadata({"tdm.provenance"}, {query::to_json(answer->provenance)});
-  return arrow::RecordBatch::Make(arrow::schema(fields, metadata), static_cast<std::int64_t>(answer->frame.rows), arrays);
-}
-
 // Whoever does not consume the stream still frees it.
 void release_stream(PyObject* capsule) {
   auto* stream = static_cast<ArrowArrayStream*>(PyCapsule_GetPointer(capsule, "arrow_array_stream"));
@@ -182,7 +132,7 @@ void release_stream(PyObject* capsule) {
 }
 
 nb::object arrow_stream(const std::shared_ptr<const Answer>& answer) {
-  auto reader = arrow::RecordBatchReader::Make({record_batch(answer)});
+  auto reader = arrow::RecordBatchReader::Make({query::to_record_batch(answer)});
   if (!reader.ok()) throw std::runtime_error(reader.status().ToString());
   auto* stream = static_cast<ArrowArrayStream*>(std::calloc(1, sizeof(ArrowArrayStream)));
   if (stream == nullptr) throw std::bad_alloc{};
@@ -210,15 +160,15 @@ void bind_answer(nb::module_& module) {
       .def_prop_ro("columns",
                    [](const Answer& answer) {
                      nb::list names;
-                     for (const auto& column : answer.frame.columns) names.append(nb::make_tuple(column.name, kind(column)));
+                     for (const auto& column : answer.frame.columns)
+                       names.append(nb::make_tuple(column.name, kind(column)));
                      return names;
                    })
       .def("time_ns", &time_ns, nb::arg("name"))
       .def("block", &block, nb::arg("names"))
       .def("column", &column, nb::arg("name"))
       .def(
-          "__arrow_c_stream__",
-          [](const std::shared_ptr<Answer>& answer, nb::handle) { return arrow_stream(answer); },
+          "__arrow_c_stream__", [](const std::shared_ptr<Answer>& answer, nb::handle) { return arrow_stream(answer); },
           nb::arg("requested_schema") = nb::none());
 }
 

@@ -45,10 +45,11 @@ void report(nb::handle callable, const ingest::Progress& progress) {
 
 }  // namespace
 
-void run_interruptible(const std::function<void(const CallContext&)>& work, nb::handle progress) {
+void run_interruptible(const std::function<void(const CallContext&)>& work, const CallControl& control) {
   Mailbox mailbox;
   std::exception_ptr thrown;
   std::stop_source stop;
+  const std::stop_callback stop_from_python{control.stop, [&] { stop.request_stop(); }};
   const CallContext context{[&](const ingest::Progress& step) { mailbox.put(step); }, stop.get_token()};
   std::jthread worker{[&] {
     try {
@@ -59,7 +60,7 @@ void run_interruptible(const std::function<void(const CallContext&)>& work, nb::
     mailbox.finish();
   }};
 
-  const bool wants_progress = !progress.is_none();
+  const bool wants_progress = !control.progress.is_none();
   for (bool finished = false; !finished;) {
     {
       const nb::gil_scoped_release release;
@@ -68,7 +69,7 @@ void run_interruptible(const std::function<void(const CallContext&)>& work, nb::
     }
     const auto step = wants_progress ? mailbox.take() : std::nullopt;
     try {
-      if (step) report(progress, *step);
+      if (step) report(control.progress, *step);
       if (PyErr_CheckSignals() != 0) throw nb::python_error();
     } catch (...) {
       // The exception waits until the work has let go of everything it borrowed from this frame.

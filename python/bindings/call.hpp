@@ -10,8 +10,8 @@
 #include <stop_token>
 #include <thread>
 
-#include "tdm/core/error.hpp"          // Result
-#include "tdm/query/market_data.hpp"   // OnProgress
+#include "tdm/core/error.hpp"         // Result
+#include "tdm/query/market_data.hpp"  // OnProgress
 
 namespace tdm::python {
 
@@ -23,18 +23,24 @@ struct CallContext {
   std::stop_token stop;
 };
 
-// Runs `work` on a thread of its own while this one, without the GIL, waits for it, hands progress to the Python callable
-// (or None) and looks for signals: Ctrl-C stops the work within 200 ms, keeps what it made durable, and then raises.
-void run_interruptible(const std::function<void(const CallContext&)>& work, nb::handle progress);
+// What Python may do with a call that runs: be told of its progress, and stop it from another thread.
+struct CallControl {
+  nb::object progress = nb::none();  // a callable (done_bars, total_bars, bars_per_second, eta_seconds), or None
+  std::stop_token stop{};
+};
+
+// Runs `work` on a thread of its own while this one, without the GIL, waits for it, hands progress to Python and looks
+// for signals: Ctrl-C stops the work within 200 ms, keeps what it made durable, and then raises.
+void run_interruptible(const std::function<void(const CallContext&)>& work, const CallControl& control);
 
 // Raises the exception that trading_data_market._errors makes of it.
 [[noreturn]] void raise_error(const Error& error);
 
 // The value of a call, or its error as a Python exception.
 template <class T>
-T call(const std::function<Result<T>(const CallContext&)>& work, nb::handle progress = nb::none()) {
+T call(const std::function<Result<T>(const CallContext&)>& work, const CallControl& control = {}) {
   std::optional<Result<T>> result;
-  run_interruptible([&](const CallContext& context) { result.emplace(work(context)); }, progress);
+  run_interruptible([&](const CallContext& context) { result.emplace(work(context)); }, control);
   if (!result->has_value()) raise_error(result->error());
   return std::move(**result);
 }

@@ -5,6 +5,15 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "python/bindings/answer.hpp"
 #include "python/bindings/call.hpp"
 #include "tdm/app/engine.hpp"  // Door
@@ -26,6 +35,13 @@ std::shared_ptr<app::Door> open_door(const Text& url, const Text& config, const 
   options.api_key = api_key;
   options.timeout = std::chrono::milliseconds{static_cast<std::int64_t>(timeout * 1000)};
   return call<std::shared_ptr<app::Door>>([&](const CallContext&) { return app::Door::open(options); });
+}
+
+// Stops calls that run: request_stop() may be called from any thread.
+using Stop = std::shared_ptr<std::stop_source>;
+
+CallControl control_of(const Stop& stop, nb::object progress = nb::none()) {
+  return {std::move(progress), stop ? stop->get_token() : std::stop_token{}};
 }
 
 // A word of a closed list, or the engine's own error naming the parameter.
@@ -117,87 +133,110 @@ nb::list to_dicts(const std::vector<T>& items) {
 
 // The series that (exchange, symbol, market, timeframe) mean, resolved as a read resolves them.
 Series series_of(query::MarketData& data, const std::string& exchange, const std::string& symbol, const Text& market,
-                 const std::string& timeframe) {
+                 const std::string& timeframe, const Stop& stop) {
   const auto parsed = word(Timeframe::parse(timeframe));
   const auto instrument = call<Instrument>(
-      [&](const CallContext& context) { return data.instrument(exchange, symbol, market, context.stop); });
+      [&](const CallContext& context) { return data.instrument(exchange, symbol, market, context.stop); },
+      control_of(stop));
   return Series{instrument.id, PriceKind::last, parsed};
 }
 
 void bind_door(nb::module_& module) {
   nb::class_<app::Door>(module, "Door")
-      .def("read",
-           [](app::Door& door, const nb::dict& fields, nb::handle progress) {
-             const auto request = request_of(fields);
-             auto answer = call<query::Answer>(
-                 [&](const CallContext& context) { return door.data().read(request, context.on_progress, context.stop); },
-                 progress);
-             return std::make_shared<query::Answer>(std::move(answer));
-           },
-           nb::arg("request"), nb::arg("progress") = nb::none())
-      .def("instrument",
-           [](app::Door& door, const std::string& exchange, const std::string& symbol, const Text& market) {
-             return to_dict(call<Instrument>([&](const CallContext& context) {
-               return door.data().instrument(exchange, symbol, market, context.stop);
-             }));
-           },
-           nb::arg("exchange"), nb::arg("symbol"), nb::arg("market") = nb::none())
-      .def("instruments",
-           [](app::Door& door, const std::string& exchange, const Text& market, const Text& pattern, const Text& as_of,
-              bool active_only) {
-             query::InstrumentsRequest request;
-             request.exchange = exchange;
-             request.market = market;
-             request.pattern = pattern;
-             request.as_of = as_of;
-             request.active_only = active_only;
-             return to_dicts(call<std::vector<Instrument>>(
-                 [&](const CallContext& context) { return door.data().instruments(request, context.stop); }));
-           },
-           nb::arg("exchange"), nb::arg("market") = nb::none(), nb::arg("pattern") = nb::none(),
-           nb::arg("as_of") = nb::none(), nb::arg("active_only") = false)
-      .def("series",
-           [](app::Door& door, const std::string& exchange, const std::string& symbol, const Text& market,
-              const std::string& timeframe) { return series_of(door.data(), exchange, symbol, market, timeframe).text(); },
-           nb::arg("exchange"), nb::arg("symbol"), nb::arg("market"), nb::arg("timeframe"))
-      .def("coverage",
-           [](app::Door& door, const std::string& series, const Text& start, const Text& end) {
-             return to_dicts(call<std::vector<query::Coverage>>(
-                 [&](const CallContext&) { return door.data().coverage({series}, start, end); }));
-           },
-           nb::arg("series"), nb::arg("start") = nb::none(), nb::arg("end") = nb::none())
-      .def("gaps",
-           [](app::Door& door, const std::string& series, const Text& start, const Text& end) {
-             const auto gaps = call<std::vector<Gap>>(
-                 [&](const CallContext&) { return door.data().gaps({series}, start, end); });
-             std::vector<std::string> texts;
-             for (const auto& gap : gaps) texts.push_back(query::to_json(gap));
-             return texts;
-           },
-           nb::arg("series"), nb::arg("start") = nb::none(), nb::arg("end") = nb::none())
-      .def("estimate",
-           [](app::Door& door, const std::string& series, const Text& start, const Text& end) {
-             const auto parsed = word(Series::parse(series));
-             return to_dict(call<query::Estimate>(
-                 [&](const CallContext& context) { return door.data().estimate(parsed, start, end, context.stop); }));
-           },
-           nb::arg("series"), nb::arg("start") = nb::none(), nb::arg("end") = nb::none())
-      .def("info", [](app::Door& door) {
-        const auto info = call<query::ServerInfo>([&](const CallContext&) { return door.data().info(); });
-        nb::dict fields;
-        fields["version"] = info.version;
-        fields["environment"] = info.environment;
-        fields["door"] = info.door;
-        fields["exchanges"] = nb::cast(info.exchanges);
-        fields["backends"] = nb::cast(info.backends);
-        return fields;
-      });
+      .def(
+          "read",
+          [](app::Door& door, const nb::dict& fields, nb::object progress, const Stop& stop) {
+            const auto request = request_of(fields);
+            auto answer = call<query::Answer>(
+                [&](const CallContext& context) {
+                  return door.data().read(request, context.on_progress, context.stop);
+                },
+                control_of(stop, std::move(progress)));
+            return std::make_shared<query::Answer>(std::move(answer));
+          },
+          nb::arg("request"), nb::arg("progress") = nb::none(), nb::arg("stop") = nb::none())
+      .def(
+          "instrument",
+          [](app::Door& door, const std::string& exchange, const std::string& symbol, const Text& market,
+             const Stop& stop) {
+            return to_dict(call<Instrument>(
+                [&](const CallContext& context) {
+                  return door.data().instrument(exchange, symbol, market, context.stop);
+                },
+                control_of(stop)));
+          },
+          nb::arg("exchange"), nb::arg("symbol"), nb::arg("market") = nb::none(), nb::arg("stop") = nb::none())
+      .def(
+          "instruments",
+          [](app::Door& door, const std::string& exchange, const Text& market, const Text& pattern, const Text& as_of,
+             bool active_only, const Stop& stop) {
+            query::InstrumentsRequest request;
+            request.exchange = exchange;
+            request.market = market;
+            request.pattern = pattern;
+            request.as_of = as_of;
+            request.active_only = active_only;
+            return to_dicts(call<std::vector<Instrument>>(
+                [&](const CallContext& context) { return door.data().instruments(request, context.stop); },
+                control_of(stop)));
+          },
+          nb::arg("exchange"), nb::arg("market") = nb::none(), nb::arg("pattern") = nb::none(),
+          nb::arg("as_of") = nb::none(), nb::arg("active_only") = false, nb::arg("stop") = nb::none())
+      .def(
+          "series",
+          [](app::Door& door, const std::string& exchange, const std::string& symbol, const Text& market,
+             const std::string& timeframe,
+             const Stop& stop) { return series_of(door.data(), exchange, symbol, market, timeframe, stop).text(); },
+          nb::arg("exchange"), nb::arg("symbol"), nb::arg("market"), nb::arg("timeframe"), nb::arg("stop") = nb::none())
+      .def(
+          "coverage",
+          [](app::Door& door, const std::string& series, const Text& start, const Text& end) {
+            return to_dicts(call<std::vector<query::Coverage>>(
+                [&](const CallContext&) { return door.data().coverage({series}, start, end); }));
+          },
+          nb::arg("series"), nb::arg("start") = nb::none(), nb::arg("end") = nb::none())
+      .def(
+          "gaps",
+          [](app::Door& door, const std::string& series, const Text& start, const Text& end) {
+            const auto gaps =
+                call<std::vector<Gap>>([&](const CallContext&) { return door.data().gaps({series}, start, end); });
+            std::vector<std::string> texts;
+            for (const auto& gap : gaps) texts.push_back(query::to_json(gap));
+            return texts;
+          },
+          nb::arg("series"), nb::arg("start") = nb::none(), nb::arg("end") = nb::none())
+      .def(
+          "estimate",
+          [](app::Door& door, const std::string& series, const Text& start, const Text& end, const Stop& stop) {
+            const auto parsed = word(Series::parse(series));
+            return to_dict(call<query::Estimate>(
+                [&](const CallContext& context) { return door.data().estimate(parsed, start, end, context.stop); },
+                control_of(stop)));
+          },
+          nb::arg("series"), nb::arg("start") = nb::none(), nb::arg("end") = nb::none(), nb::arg("stop") = nb::none())
+      .def("info",
+           [](app::Door& door) {
+             const auto info = call<query::ServerInfo>([&](const CallContext&) { return door.data().info(); });
+             nb::dict fields;
+             fields["version"] = info.version;
+             fields["environment"] = info.environment;
+             fields["door"] = info.door;
+             fields["exchanges"] = nb::cast(info.exchanges);
+             fields["backends"] = nb::cast(info.backends);
+             return fields;
+           })
+      // After a fork the child has the door but none of its threads, so it must neither be used nor destroyed there.
+      .def("abandon", [](const std::shared_ptr<app::Door>& door) { new std::shared_ptr<app::Door>{door}; });
+  nb::class_<std::stop_source>(module, "StopSource")
+      .def(nb::init<>())
+      .def("request_stop", [](std::stop_source& source) { source.request_stop(); });
 }
 
 }  // namespace
 }  // namespace tdm::python
 
 NB_MODULE(_engine, module) {
+  nanobind::set_leak_warnings(false);  // doors that a fork left behind stay on purpose
   tdm::python::bind_answer(module);
   tdm::python::bind_door(module);
   module.def("open", &tdm::python::open_door, nanobind::arg("url") = nanobind::none(),

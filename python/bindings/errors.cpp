@@ -1,8 +1,10 @@
-#include <string>
-
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
 
 #include "python/bindings/call.hpp"
 

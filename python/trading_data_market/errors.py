@@ -1,7 +1,7 @@
 """What can go wrong, as exception classes.
 
-The engine's error codes map to these one to one. Classes also derive from the built-in that fits, so ``except ValueError``
-and ``except TimeoutError`` work as one expects.
+The engine's error codes map to these one to one. Classes also derive from the built-in that fits, so ``except
+ValueError`` and ``except TimeoutError`` work as one expects.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ __all__ = [
 class TradingDataMarketError(Exception):
     """Every error of this package.
 
-    ``code`` is the engine's word for it, ``parameter`` the argument that was wrong (or ""), ``suggestions`` the nearest
-    valid values, ``retryable`` whether the same call may succeed later, ``retry_after`` the pause in seconds, when known.
+    ``code`` is the engine's word for it, ``parameter`` the argument that was wrong (or ""), ``suggestions`` the
+    nearest valid values, ``retryable`` whether the same call may succeed later, ``retry_after`` the pause in seconds,
+    when known.
     """
 
     retryable = False

@@ -1,5 +1,6 @@
 #include "tdm/telemetry/log.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -7,7 +8,6 @@
 #include <functional>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <regex>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -33,9 +33,8 @@ TEST_F(Log, SaysOnlyWarningsAndWorseUntilConfigured) {
   EXPECT_EQ(log_level(), Level::warn);
   EXPECT_EQ(written([] { log(Level::info, "not seen"); }), "");
   const auto line = written([] { log(Level::error, "store_full", {{"free_bytes", std::int64_t{12}}}); });
-  EXPECT_TRUE(
-      std::regex_match(line, std::regex{R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z error store_full free_bytes=12\n)"}))
-      << line;
+  constexpr auto kLine = "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}([.][0-9]+)?Z error store_full free_bytes=12\n";
+  EXPECT_THAT(line, ::testing::MatchesRegex(kLine));
 }
 
 TEST_F(Log, NeverWritesToStdout) {
