@@ -1,4 +1,4 @@
-"""What exchanges do to those who read from them. Nothing crashes, nothing is lost, nothing wrong is stored or served."""
+"""What exchanges do to those who read them. Nothing crashes, nothing is lost, nothing wrong is stored or served."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def expected(clean: Simulator) -> truth.Bars:
 def backfill_from(folder: Path, case: Spoiled) -> tuple[Path, str]:
     """Runs the backfill against the spoiled exchange; the configuration, and what was said."""
     script = folder / "script.yaml"
-    script.write_text(f"rules:\n  - {case.rule}\n")
+    script.write_text(f"faults:\n  - {case.rule}\n")
     with simulator(folder, "--script", script, first="2022-12-01") as exchange:
         config = write_config(folder, exchange.base_url)
         done = run([TDM, "backfill", SERIES, *RANGE, "--config", config], code=case.code, timeout=200)
@@ -143,7 +143,7 @@ def test_what_the_exchange_does_not_give_is_a_gap(case: Spoiled, clean: Simulato
     assert {gap["cause"] for gap in ledger} == {"unknown"}
     assert all(gap["state"] == "open" for gap in ledger)
     run([TDM, "verify", "--config", config])
-    query = ["query", SERIES, *RANGE, "--fetch", "never", "--on-gap", "raise", "--config", config]
+    query = ["query", SERIES, *RANGE, "--fetch", "never", "--on-gap", "raise", "--config", str(config)]
     assert "tdm gaps accept" in run([TDM, *query], code=1).stderr
     if case.rejected:
         with duckdb.connect(str(tmp_path / "store/market_data.db"), read_only=True) as connection:
@@ -173,7 +173,7 @@ def test_what_cannot_be_understood_ends_in_a_named_error(case: Spoiled, clean: S
 
 def test_a_ban_is_never_deepened(tmp_path: Path) -> None:
     script = tmp_path / "script.yaml"
-    script.write_text(f"rules:\n  - {first('status: 403, body: text', 'nth: 1..')}\n")
+    script.write_text(f"faults:\n  - {first('status: 403, body: text', 'nth: 1..')}\n")
     with simulator(tmp_path, "--script", script, first="2022-12-01") as exchange:
         config = write_config(tmp_path, exchange.base_url)
         run([TDM, "backfill", SERIES, *RANGE, "--config", config], code=1)
