@@ -32,15 +32,15 @@ Result<GapState> parse_gap_state(std::string_view text);
 struct Gap {
   std::int64_t id = 0;  // given by the store; 0 before
   Series series;
-  TimeRange range;
+  TimeRange range{};
   std::int64_t bars = 0;
   GapCause cause = GapCause::unknown;
-  std::string evidence;
+  std::string evidence{};
   GapState state = GapState::open;
   TimePoint first_look{};
   TimePoint last_look{};
   int looks = 0;
-  std::string accepted_reason;  // given by a person (tdm gaps accept); empty = not accepted
+  std::string accepted_reason{};  // given by a person (tdm gaps accept); empty = not accepted
   bool operator==(const Gap&) const = default;
 };
 

@@ -68,22 +68,22 @@ struct Series {
 // The catalogue's knowledge of an instrument. Decimal facts stay the exchange's text.
 struct Instrument {
   InstrumentId id;
-  std::string base;  // base coin as the exchange spells it
-  std::string quote;
-  std::string settle;         // empty on spot
-  std::string contract_type;  // the exchange's word (LinearPerpetual ...), "spot" on spot
-  std::string status;         // the exchange's word (Trading, Closed, PreLaunch ...)
-  bool active = true;         // trades now
-  std::string tick_size;      // decimal text
-  std::string lot_size;       // decimal text
-  std::string contract_size;  // decimal text, base or quote units per contract; "1" where volume is in coin already
-  std::optional<TimePoint> launch_time;    // as stated by the exchange: not the first bar
-  std::optional<TimePoint> delivery_time;  // expiry or delisting, as stated
+  std::string base{};  // base coin as the exchange spells it
+  std::string quote{};
+  std::string settle{};         // empty on spot
+  std::string contract_type{};  // the exchange's word (LinearPerpetual ...), "spot" on spot
+  std::string status{};         // the exchange's word (Trading, Closed, PreLaunch ...)
+  bool active = true;           // trades now
+  std::string tick_size{};      // decimal text
+  std::string lot_size{};       // decimal text
+  std::string contract_size{};  // decimal text, base or quote units per contract; "1" where volume is in coin already
+  std::optional<TimePoint> launch_time{};    // as stated by the exchange: not the first bar
+  std::optional<TimePoint> delivery_time{};  // expiry or delisting, as stated
   // The listing: life of this instrument under this name. valid_from is the first bar the exchange returned once
   // probed.
-  std::optional<TimePoint> valid_from;
-  std::optional<TimePoint> valid_to;
-  std::string details;  // the exchange's other fields as a JSON object
+  std::optional<TimePoint> valid_from{};
+  std::optional<TimePoint> valid_to{};
+  std::string details{};  // the exchange's other fields as a JSON object
   bool operator==(const Instrument&) const = default;
 };
 

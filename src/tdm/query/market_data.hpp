@@ -91,13 +91,13 @@ struct Answer {
 
 struct Coverage {
   Series series;
-  std::optional<TimePoint> first, last, watermark;
+  std::optional<TimePoint> first{}, last{}, watermark{};
   std::int64_t expected = 0, present = 0, confirmed = 0, gap_count = 0;
 };
 
 struct SeriesInfo {  // tdm list
   Series series;
-  std::optional<TimePoint> first, last, watermark;
+  std::optional<TimePoint> first{}, last{}, watermark{};
   std::int64_t rows = 0, bytes = 0, gaps = 0;
 };
 
@@ -120,7 +120,7 @@ struct InstrumentsRequest {
 struct CheckReport {  // tdm verify, one series
   Series series;
   std::int64_t segments = 0, rows = 0;
-  std::vector<std::string> problems;  // empty: everything holds
+  std::vector<std::string> problems{};  // empty: everything holds
 };
 
 struct ServerInfo {

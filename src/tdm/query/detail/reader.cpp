@@ -1,0 +1,484 @@
+#include "tdm/query/detail/reader.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "tdm/query/detail/gaps.hpp"   // touching, verdict
+#include "tdm/query/detail/held.hpp"   // held
+#include "tdm/query/detail/pages.hpp"  // Cursor, page_of
+#include "tdm/store/rows.hpp"          // check_as_of
+
+namespace tdm::query::detail {
+namespace {
+
+constexpr int kReadAttempts = 3;
+constexpr std::size_t kProvenanceGaps = 20;
+
+bool is_loopback(std::string_view origin) {
+  return origin == "localhost" || origin == "::1" || origin == "[::1]" || origin.starts_with("127.");
+}
+
+Result<void> check_numbers(const ReadRequest& request, std::int64_t page_rows) {
+  if (request.limit && (*request.limit < 1 || *request.limit > page_rows))
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("limit is {}; expected 1 to {} rows", *request.limit, page_rows), "limit");
+  if (request.min_quality && !(*request.min_quality >= 0 && *request.min_quality <= 1))
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("min_quality is {}; expected a number from 0 to 1", *request.min_quality), "min_quality");
+  return {};
+}
+
+// Raw rows are what was sent: nothing is made among them, and they never change.
+Result<void> check_layer(const ReadRequest& request) {
+  if (request.layer == Layer::validated) return {};
+  const auto refuse = [](std::string_view name) {
+    return fail(ErrorCode::invalid_argument, fmt::format("{} is for layer=validated; layer is raw", name),
+                std::string{name});
+  };
+  if (request.fill != Fill::none) return refuse("fill");
+  if (request.as_of) return refuse("as_of");
+  if (request.min_quality) return refuse("min_quality");
+  return {};
+}
+
+std::vector<TimeRange> with(std::vector<TimeRange> ranges, const std::vector<TimeRange>& more) {
+  ranges.insert(ranges.end(), more.begin(), more.end());
+  return merge(std::move(ranges));
+}
+
+void count_texts(std::map<std::string, std::int64_t>& counts, const Column& column) {
+  const auto& texts = *std::get<const TextColumn*>(column.data);
+  std::string_view last;
+  std::int64_t* count = nullptr;  // rows come in runs of one channel
+  for (std::size_t row = 0; row < texts.size(); ++row) {
+    const auto text = texts[row].value_or("unknown");
+    if (count == nullptr || text != last) count = &counts[std::string{text}];
+    last = text;
+    ++*count;
+  }
+}
+
+std::optional<Error> cancelled(const std::stop_token& stop) {
+  if (!stop.stop_requested()) return std::nullopt;
+  return Error{ErrorCode::cancelled, "the read was cancelled; what was fetched is kept", {}, {}, std::nullopt};
+}
+
+}  // namespace
+
+TimePoint ExchangeClock::now(const std::string& exchange) const {
+  const std::lock_guard guard{mutex_};
+  const auto ahead = ahead_.find(exchange);
+  return clock_.now() + (ahead == ahead_.end() ? Micros{0} : ahead->second);
+}
+
+void ExchangeClock::learn(const std::string& exchange, TimePoint exchange_time) {
+  if (exchange_time == TimePoint{}) return;
+  const std::lock_guard guard{mutex_};
+  ahead_.insert_or_assign(exchange, exchange_time - clock_.now());
+}
+
+Reader::Reader(store::Store& store, ingest::Filler& filler, Resolver& resolver, ExchangeClock& clock,
+               const EngineOptions& options)
+    : store_{store}, filler_{filler}, resolver_{resolver}, clock_{clock}, options_{options} {}
+
+Result<Answer> Reader::read(const ReadRequest& request, const OnProgress& on_progress, std::stop_token stop) {
+  auto task = prepare(request, stop);
+  if (!task) return std::unexpected{std::move(task).error()};
+  std::int64_t fetched = 0;
+  for (int attempt = 1;; ++attempt) {
+    auto scope = open_scope(*task, on_progress, stop);
+    if (!scope) return std::unexpected{std::move(scope).error()};
+    fetched = scope->fetched += fetched;
+    if (auto error = cancelled(stop)) return std::unexpected{*std::move(error)};
+    const auto version = scope->manifest.version;
+    auto result = answer(*task, *std::move(scope));
+    if (result || attempt == kReadAttempts) return result;
+    // A compaction may have taken a segment away between the manifest and the read: the next manifest names its heir.
+    const auto now = manifest_of(*task);
+    if (!now || now->version == version) return result;
+  }
+}
+
+Result<Reader::Task> Reader::prepare(const ReadRequest& request, std::stop_token stop) {
+  if (auto checked = check_numbers(request, options_.page_rows); !checked) return std::unexpected{checked.error()};
+  if (auto checked = check_layer(request); !checked) return std::unexpected{checked.error()};
+  auto timeframe = Timeframe::parse(request.timeframe);
+  if (!timeframe) return std::unexpected{std::move(timeframe).error()};
+  auto kind = request.price_kind ? parse_price_kind(*request.price_kind) : Result<PriceKind>{PriceKind::last};
+  if (!kind) return std::unexpected{std::move(kind).error()};
+  auto bounds = parse_bounds(request.start, request.end);
+  if (!bounds) return std::unexpected{std::move(bounds).error()};
+  auto selection = select(request.columns, request.layer);
+  if (!selection) return std::unexpected{std::move(selection).error()};
+  std::optional<TimePoint> as_of;
+  if (request.as_of) {
+    auto bound = parse_time_bound(*request.as_of, "as_of");
+    if (!bound) return std::unexpected{std::move(bound).error()};
+    as_of = bound->first;  // a day is known as it began, so that nothing is known too early
+  }
+  auto resolved = resolver_.resolve({.exchange = request.exchange,
+                                     .symbol = request.symbol,
+                                     .market = request.market,
+                                     .timeframe = *timeframe,
+                                     .price_kind = *kind},
+                                    as_of ? Fetch::never : request.fetch, std::move(stop));
+  if (!resolved) return std::unexpected{std::move(resolved).error()};
+  Series series{resolved->id, *kind, *timeframe};
+  auto traits = resolver_.check_served(series);
+  if (!traits) return std::unexpected{std::move(traits).error()};
+  const auto connector = resolver_.connector(series.instrument.exchange.text());
+  if (!connector) return std::unexpected{connector.error()};
+  const auto request_digest = digest(series, request);
+  return Task{request,        std::move(series),        *connector, *traits, *bounds, *std::move(selection), as_of,
+              request_digest, std::move(resolved->note)};
+}
+
+Result<store::Manifest> Reader::manifest_of(const Task& task) const {
+  auto found = store_.manifest(task.series);
+  if (!found) return std::unexpected{std::move(found).error()};
+  if (*found) return **std::move(found);
+  // Nothing was written yet: an empty answer has the same shape as any other.
+  store::Manifest empty{.series = task.series, .instrument = Instrument{.id = task.series.instrument}};
+  empty.origin = task.connector->origin();
+  return empty;
+}
+
+Result<Reader::Scope> Reader::open_scope(const Task& task, const OnProgress& on_progress, std::stop_token stop) {
+  auto manifest = manifest_of(task);
+  if (!manifest) return std::unexpected{std::move(manifest).error()};
+  if (task.as_of && manifest->version == 0)
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("as_of={}: nothing of {} has been recorded yet", to_iso(*task.as_of), task.series.text()),
+                "as_of");
+  if (auto known = store::check_as_of(*manifest, task.as_of); !known) return std::unexpected{known.error()};
+
+  auto window = window_of(task, *manifest);
+  Scope scope{.manifest = *std::move(manifest), .window = window};
+  if (task.fetches())
+    if (auto done = fill_missing(task, scope, on_progress, std::move(stop)); !done)
+      return std::unexpected{std::move(done).error()};
+  TimePoint next = scope.window.bars.begin();
+  if (task.request.cursor) {
+    auto cursor = decode(*task.request.cursor, task.digest, scope.manifest.version);
+    if (!cursor) return std::unexpected{std::move(cursor).error()};
+    scope.window = Window{.stated = cursor->stated, .bars = cursor->bars};
+    scope.skip = cursor->skip;
+    next = cursor->next;
+  }
+  account(task, scope);
+  scope.page = TimeRange::of(next, scope.window.bars.end());
+  choose_page(task, scope);
+  return scope;
+}
+
+Window Reader::window_of(const Task& task, const store::Manifest& manifest) const {
+  const auto timeframe = task.series.timeframe;
+  const auto held_part = held(manifest);
+  auto begin = task.bounds.begin;
+  if (!begin && manifest.instrument.valid_from) begin = timeframe.open_of(*manifest.instrument.valid_from);
+  if (!begin && !task.fetches() && held_part) begin = held_part->begin();
+  auto end = task.bounds.end;
+  if (!end && !task.fetches() && held_part) end = held_part->end();
+  return settle(begin.value_or(kBeginning), end, timeframe, clock_.now(task.series.instrument.exchange.text()),
+                task.request.straddle);
+}
+
+Result<void> Reader::fill_missing(const Task& task, Scope& scope, const OnProgress& on_progress, std::stop_token stop) {
+  const auto& exchange = task.series.instrument.exchange.text();
+  const auto* stored = scope.manifest.version == 0 ? nullptr : &scope.manifest;
+  const auto plan = ingest::make_plan(task.series, scope.window.bars, stored, *task.connector, clock_.now(exchange));
+  if (!plan.missing.empty()) {
+    const auto limit = task.request.read_through_bars.value_or(options_.read_through_bars);
+    if (plan.missing_bars > limit) {
+      const auto listed = since_launch(task.series, scope.window.bars, stored);
+      std::int64_t bars = 0;
+      for (const auto range : plan.missing) bars += task.series.timeframe.count(range.intersect(listed));
+      if (bars > limit) return std::unexpected{backfill_required(task, plan, bars, limit)};
+    }
+    ingest::FillRequest wanted{task.series, scope.window.bars, scope.window.to_now, on_progress, std::move(stop)};
+    auto report = filler_.fill(wanted);
+    if (!report) {
+      auto error = std::move(report).error();
+      if (is_retryable(error.code)) error.message += "; fetch=\"never\" reads what is stored";
+      return std::unexpected{std::move(error)};
+    }
+    clock_.learn(exchange, report->exchange_time);
+    scope.fetched += report->fetched;
+    auto manifest = manifest_of(task);
+    if (!manifest) return std::unexpected{std::move(manifest).error()};
+    scope.manifest = *std::move(manifest);
+    scope.window = window_of(task, scope.manifest);
+    if (!task.bounds.begin && !scope.manifest.instrument.valid_from)
+      if (const auto part = held(scope.manifest))
+        scope.window =
+            settle(part->begin(), task.bounds.end, task.series.timeframe, clock_.now(exchange), task.request.straddle);
+  }
+  // A bar may have closed since the exchange was asked: the answer ends where the looking ended.
+  if (scope.window.to_now && !scope.manifest.looked.empty()) {
+    const auto looked_until = scope.manifest.looked.back().end();
+    if (scope.window.bars.begin() < looked_until) scope.window = cut(scope.window, looked_until);
+  }
+  return {};
+}
+
+TimeRange Reader::since_launch(const Series& series, TimeRange range, const store::Manifest* manifest) const {
+  std::optional<TimePoint> launch;
+  if (manifest != nullptr) launch = manifest->instrument.valid_from;
+  if (!launch && manifest != nullptr) launch = manifest->instrument.launch_time;
+  if (!launch)
+    if (const auto listed = resolver_.stored_instrument(series.instrument)) launch = listed->launch_time;
+  if (!launch) return range;
+  return TimeRange::of(std::clamp(series.timeframe.open_of(*launch), range.begin(), range.end()), range.end());
+}
+
+Error Reader::backfill_required(const Task& task, const ingest::Plan& plan, std::int64_t bars,
+                                std::int64_t limit) const {
+  const auto& range = plan.range;
+  return Error{
+      ErrorCode::backfill_required,
+      fmt::format("{}: {} bars of {} are not stored, and a read fetches at most {} by itself. Fetch them first "
+                  "(about {} requests, {:.0f} s): tdm backfill '{}' --start {} --end {}, or POST "
+                  "/api/v1/backfills; fetch=\"never\" reads what is stored",
+                  task.series.text(), bars, to_string(range), limit, plan.requests, plan.seconds, task.series.text(),
+                  to_iso(range.begin()), to_iso(range.end())),
+      "start",
+      {},
+      std::nullopt};
+}
+
+// What of the range is absent, as far as manifests know.
+void Reader::account(const Task& task, Scope& scope) const {
+  const auto bars = scope.window.bars;
+  scope.gaps = touching(scope.manifest.gaps, bars);
+  for (const auto range : subtract(bars, scope.manifest.looked))
+    scope.gaps.push_back(unrecorded(task.series, range, GapCause::unknown, "not fetched"));
+  std::ranges::stable_sort(scope.gaps, {}, [](const Gap& gap) { return gap.range.begin(); });
+  if (task.include_tail()) return;
+  for (const auto time : scope.manifest.tail.open_time)
+    if (bars.contains(time)) scope.withheld_tail.push_back(TimeRange::of(time, task.series.timeframe.close_of(time)));
+  scope.withheld_tail = merge(std::move(scope.withheld_tail));
+}
+
+void Reader::choose_page(const Task& task, Scope& scope) const {
+  if (!task.request.limit) return;
+  const auto timeframe = task.series.timeframe;
+  // Filled and raw pages count slots of the grid: made rows stand in gaps, and so may refused raw ones.
+  const bool counts_slots = task.request.fill != Fill::none || task.request.layer == Layer::raw;
+  const auto holes = counts_slots ? std::vector<TimeRange>{} : with(ranges_of(scope.gaps), scope.withheld_tail);
+  scope.page = page_of(timeframe, scope.page, holes, *task.request.limit);
+}
+
+Result<Answer> Reader::answer(const Task& task, Scope scope) const {
+  auto frame = read_rows(task, scope);
+  if (!frame) return std::unexpected{std::move(frame).error()};
+  Answer answer{.series = task.series,
+                .range = scope.window.stated,
+                .frame = {},
+                .provenance = {},
+                .warn_gaps = {},
+                .next_cursor = std::nullopt,
+                .etag = {}};
+  const auto next = [&](TimePoint time, std::int64_t skip) {
+    answer.next_cursor =
+        encode({task.digest, scope.manifest.version, scope.window.stated, scope.window.bars, time, skip});
+  };
+  const auto rest = TimeRange::of(scope.page.end(), scope.window.bars.end());
+
+  if (task.request.layer == Layer::raw) {
+    // One open time may have several rows, so a page of raw rows may end between two of them.
+    const auto first = std::min(static_cast<std::size_t>(scope.skip), frame->rows);
+    const auto last =
+        task.request.limit ? std::min(frame->rows, first + static_cast<std::size_t>(*task.request.limit)) : frame->rows;
+    const auto times = open_times(*frame);
+    if (last < frame->rows) {
+      const auto same = std::ranges::equal_range(times.first(last), times[last]);
+      next(times[last], static_cast<std::int64_t>(same.size()));
+    } else if (!rest.empty()) {
+      next(rest.begin(), 0);
+    }
+    if (first != 0 || last != frame->rows) *frame = rows_of(*frame, first, last);
+  } else {
+    note_unexplained(task, scope, *frame);
+    const bool more = task.request.fill != Fill::none
+                          ? !rest.empty()
+                          : !subtract(rest, with(ranges_of(scope.gaps), scope.withheld_tail)).empty();
+    if (more) next(rest.begin(), 0);
+  }
+  if (auto applied = apply_gap_policy(task, scope, *frame, answer); !applied)
+    return std::unexpected{std::move(applied).error()};
+  if (auto described = describe(task, scope, *frame, answer); !described)
+    return std::unexpected{std::move(described).error()};
+
+  auto columns = task.selection.answer;
+  if (task.request.fill != Fill::none) {
+    frame = filled(task, scope, *std::move(frame));
+    if (!frame) return std::unexpected{std::move(frame).error()};
+    columns.emplace_back("filled");
+  }
+  answer.frame = arrange(*frame, columns, task.series.timeframe);
+  answer.provenance.rows = static_cast<std::int64_t>(answer.frame.rows);
+  return answer;
+}
+
+Result<Frame> Reader::read_rows(const Task& task, const Scope& scope) const {
+  auto columns = task.selection.stored;
+  if (task.request.layer == Layer::raw) {
+    if (std::ranges::find(columns, "channel") == columns.end()) columns.emplace_back("channel");
+    return store_.read_raw(scope.manifest, scope.page, columns);
+  }
+  if (task.request.fill != Fill::none && std::ranges::find(columns, "close") == columns.end())
+    columns.emplace_back("close");
+  return store_.read(scope.manifest, scope.page,
+                     {.columns = std::move(columns), .as_of = task.as_of, .include_tail = task.include_tail()});
+}
+
+// Absent bars that neither a gap nor the tail explains: a promise broken somewhere, and never silent.
+void Reader::note_unexplained(const Task& task, Scope& scope, const Frame& frame) const {
+  const auto holes = with(ranges_of(scope.gaps), scope.withheld_tail);
+  const auto timeframe = task.series.timeframe;
+  if (static_cast<std::int64_t>(frame.rows) >= bars_outside(timeframe, scope.page, holes)) return;
+  const auto* evidence = task.as_of ? "not known at as_of" : "absent without a record";
+  for (const auto hole : absent(open_times(frame), timeframe, scope.page))
+    for (const auto range : subtract(hole, holes))
+      scope.gaps.push_back(unrecorded(task.series, range, GapCause::unknown, evidence));
+  std::ranges::stable_sort(scope.gaps, {}, [](const Gap& gap) { return gap.range.begin(); });
+}
+
+Result<void> Reader::apply_gap_policy(const Task& task, Scope& scope, const Frame& frame, Answer& answer) const {
+  if (task.request.min_quality) {
+    auto days = low_quality_days(task.series, scope.page, open_times(frame), scope.gaps, scope.withheld_tail,
+                                 *task.request.min_quality);
+    scope.gaps.insert(scope.gaps.end(), std::make_move_iterator(days.begin()), std::make_move_iterator(days.end()));
+  }
+  std::vector<Gap> raising;
+  for (const auto& gap : scope.gaps) {
+    switch (verdict(gap, task.request.on_gap)) {
+      case Verdict::silent: break;
+      case Verdict::warn: answer.warn_gaps.push_back(gap); break;
+      case Verdict::raise: raising.push_back(gap); break;
+    }
+  }
+  if (raising.empty()) return {};
+  return std::unexpected{incomplete(task.series, scope.window.stated, raising)};
+}
+
+Result<Frame> Reader::filled(const Task& task, const Scope& scope, Frame frame) const {
+  std::optional<double> before;
+  if (task.request.fill == Fill::ffill) {
+    auto close = close_before(task, scope);
+    if (!close) return std::unexpected{std::move(close).error()};
+    before = *close;
+  }
+  const auto timeframe = task.series.timeframe;
+  std::vector<TimePoint> slots;
+  slots.reserve(static_cast<std::size_t>(timeframe.count(scope.page)));
+  // The provisional tail is no gap, and nothing is made in its place.
+  for (const auto range : subtract(scope.page, scope.withheld_tail))
+    for (auto slot = timeframe.ceil(range.begin()); slot < range.end(); slot = timeframe.close_of(slot))
+      slots.push_back(slot);
+  return fill(frame, slots, task.request.fill, before);
+}
+
+// The close that a filled page begins with: of the last bar of the range before the page.
+Result<std::optional<double>> Reader::close_before(const Task& task, const Scope& scope) const {
+  const auto earlier = TimeRange::of(scope.window.bars.begin(), scope.page.begin());
+  const auto runs = subtract(earlier, with(ranges_of(scope.gaps), scope.withheld_tail));
+  if (runs.empty()) return std::nullopt;
+  const auto last = task.series.timeframe.open_of(runs.back().end() - Micros{1});
+  const auto frame = store_.read(scope.manifest, TimeRange::of(last, runs.back().end()),
+                                 {.columns = {"close"}, .as_of = task.as_of, .include_tail = task.include_tail()});
+  if (!frame) return std::unexpected{frame.error()};
+  if (frame->rows == 0) return std::nullopt;
+  return std::get<std::span<const double>>(frame->find("close")->data).back();
+}
+
+Result<void> Reader::describe(const Task& task, const Scope& scope, const Frame& frame, Answer& answer) const {
+  auto& provenance = answer.provenance;
+  const auto& manifest = scope.manifest;
+  provenance.instrument = task.series.instrument.text();
+  provenance.price_kind = to_string(task.series.price_kind);
+  provenance.timeframe = task.series.timeframe.name();
+  provenance.origin = manifest.origin;
+  provenance.simulated = is_loopback(manifest.origin);
+  provenance.range = scope.window.stated;
+  provenance.dataset_version = manifest.version;
+  provenance.expected = task.series.timeframe.count(scope.window.bars);
+  provenance.gap_count = static_cast<std::int64_t>(scope.gaps.size());
+  provenance.gaps.assign(scope.gaps.begin(), scope.gaps.begin() + static_cast<std::ptrdiff_t>(
+                                                                      std::min(scope.gaps.size(), kProvenanceGaps)));
+  provenance.open_rule = task.traits->open_rule;
+  if (task.as_of) provenance.as_of = to_iso(*task.as_of);
+  provenance.fetched = scope.fetched;
+
+  const auto& tail = manifest.tail.open_time;
+  const auto first = std::ranges::lower_bound(tail, scope.window.bars.begin());
+  provenance.finality = first != tail.end() && *first < scope.window.bars.end()
+                            ? fmt::format("provisional from {}", to_iso(*first))
+                            : "confirmed";
+
+  if (!task.note.empty()) provenance.notes.push_back(task.note);
+  if (scope.window.straddling)
+    provenance.notes.push_back(
+        fmt::format("the bar of {} ends after the range and is withheld; straddle=\"keep\" keeps it",
+                    to_iso(*scope.window.straddling)));
+  answer.etag = fmt::format("{:016x}-{}",
+                            hash(fmt::format("{:x} {} {} {}", task.digest, to_string(scope.window.stated),
+                                             to_us(scope.page.begin()), task.request.limit.value_or(0))),
+                            manifest.version);
+  return count_sources(task, scope, frame, provenance);
+}
+
+// Where the rows came from: as the segments say when they are of one mind, else from the rows.
+Result<void> Reader::count_sources(const Task& task, const Scope& scope, const Frame& frame,
+                                   Provenance& provenance) const {
+  if (frame.rows == 0) return {};
+  if (task.request.layer == Layer::raw) {
+    count_texts(provenance.sources, *frame.find("channel"));
+    return {};
+  }
+  if (!task.as_of && count_by_segments(task, scope, frame, provenance)) return {};
+  const auto rows =
+      store_.read(scope.manifest, scope.page,
+                  {.columns = {"source", "rule_version"}, .as_of = task.as_of, .include_tail = task.include_tail()});
+  if (!rows) return std::unexpected{rows.error()};
+  count_texts(provenance.sources, *rows->find("source"));
+  const auto versions = std::get<std::span<const std::int32_t>>(rows->find("rule_version")->data);
+  if (!versions.empty()) provenance.rule_version = std::ranges::max(versions);
+  return {};
+}
+
+bool Reader::count_by_segments(const Task& task, const Scope& scope, const Frame& frame, Provenance& provenance) const {
+  const auto& manifest = scope.manifest;
+  std::string source;
+  std::int64_t sealed = 0;
+  int rule_version = 0;
+  for (const auto& segment : manifest.segments) {
+    if (segment.layer != store::Layer::validated) continue;
+    sealed += segment.rows;
+    if (segment.rows == 0 || segment.last < scope.page.begin() || segment.first >= scope.page.end()) continue;
+    if (segment.sources.size() != 1) return false;
+    const auto& name = segment.sources.begin()->first;
+    if (!source.empty() && name != source) return false;
+    source = name;
+    rule_version = std::max(rule_version, segment.rule_version);
+  }
+  // Rows that no segment holds are the tail's, or the backend keeps its rows elsewhere.
+  const auto& tail = manifest.tail;
+  if (sealed + static_cast<std::int64_t>(tail.size()) != manifest.rows) return false;
+  auto left = static_cast<std::int64_t>(frame.rows);
+  if (task.include_tail()) {
+    for (std::size_t row = 0; row < tail.size(); ++row) {
+      if (!scope.page.contains(tail.open_time[row])) continue;
+      ++provenance.sources[std::string{to_string(tail.source[row])}];
+      rule_version = std::max(rule_version, static_cast<int>(tail.rule_version[row]));
+      --left;
+    }
+  }
+  if (left > 0) provenance.sources[source] += left;
+  provenance.rule_version = rule_version;
+  return true;
+}
+
+}  // namespace tdm::query::detail

@@ -1,0 +1,58 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <array>
+#include <utility>
+
+#include "tdm/query/market_data.hpp"
+
+namespace tdm::query {
+namespace {
+
+// The written forms of a choice, in the order they are offered.
+template <class Choice, std::size_t N>
+Result<Choice> parse_choice(const std::array<std::pair<std::string_view, Choice>, N>& choices, std::string_view text,
+                            std::string_view parameter) {
+  std::vector<std::string> words;
+  for (const auto& [word, choice] : choices) {
+    if (word == text) return choice;
+    words.emplace_back(word);
+  }
+  return fail(
+      ErrorCode::invalid_argument,
+      fmt::format("{} '{}' is not known; it is one of: {}", parameter, text.substr(0, 64), fmt::join(words, ", ")),
+      std::string{parameter}, nearest(text, words));
+}
+
+template <class Choice, std::size_t N>
+using Choices = std::array<std::pair<std::string_view, Choice>, N>;
+
+}  // namespace
+
+Result<Fetch> parse_fetch(std::string_view text) {
+  static constexpr Choices<Fetch, 2> kChoices{{{"auto", Fetch::automatic}, {"never", Fetch::never}}};
+  return parse_choice(kChoices, text, "fetch");
+}
+
+Result<OnGap> parse_on_gap(std::string_view text) {
+  static constexpr Choices<OnGap, 4> kChoices{
+      {{"raise", OnGap::raise}, {"warn", OnGap::warn}, {"ignore", OnGap::ignore}, {"by_cause", OnGap::by_cause}}};
+  return parse_choice(kChoices, text, "on_gap");
+}
+
+Result<Layer> parse_layer(std::string_view text) {
+  static constexpr Choices<Layer, 2> kChoices{{{"validated", Layer::validated}, {"raw", Layer::raw}}};
+  return parse_choice(kChoices, text, "layer");
+}
+
+Result<Straddle> parse_straddle(std::string_view text) {
+  static constexpr Choices<Straddle, 2> kChoices{{{"withhold", Straddle::withhold}, {"keep", Straddle::keep}}};
+  return parse_choice(kChoices, text, "straddle");
+}
+
+Result<Fill> parse_fill(std::string_view text) {
+  static constexpr Choices<Fill, 3> kChoices{{{"none", Fill::none}, {"nan", Fill::nan}, {"ffill", Fill::ffill}}};
+  return parse_choice(kChoices, text, "fill");
+}
+
+}  // namespace tdm::query
