@@ -147,6 +147,29 @@ bool has_forbidden_byte(std::string_view text) {
   });
 }
 
+// Length of the UTF-8 character at the front of `text`, 0 when there is none: neither overlong forms nor surrogates.
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80) return 1;
+  const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (lead < 0xc2 || lead > 0xf4 || text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i)
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  if ((lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xed && byte(1) >= 0xa0)) return 0;
+  if ((lead == 0xf0 && byte(1) < 0x90) || (lead == 0xf4 && byte(1) >= 0x90)) return 0;
+  return length;
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const auto length = utf8_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 Node run_parser(std::string_view text) {
   std::istringstream stream{std::string{text}};
   YAML::Parser parser{stream};
@@ -164,6 +187,7 @@ std::expected<Node, Complaint> parse_document(std::string_view text) {
     return std::unexpected{Complaint{{}, fmt::format("the file is larger than {} bytes", kMaxFileBytes)}};
   if (has_forbidden_byte(text))
     return std::unexpected{Complaint{{}, "the file is not text: it has control characters"}};
+  if (!is_utf8(text)) return std::unexpected{Complaint{{}, "the file is not UTF-8"}};
   if (auto tab = find_tab(text)) return std::unexpected{*std::move(tab)};
   try {
     Node root = run_parser(text);

@@ -1,0 +1,36 @@
+// tdm decode: cuts recordings into documents; what they mean is the exchange's knowledge.
+#include "tdm/cli/detail/command.hpp"
+#include "tdm/cli/detail/recording.hpp"
+
+namespace tdm::cli::detail {
+namespace {
+
+const std::vector<std::string> kChannels{"rest", "ws", "archive"};
+
+}  // namespace
+
+Result<void> decode(const Context& context, const DecodeOptions& options) {
+  if (std::ranges::count(kChannels, options.channel) == 0)
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("channel '{}' is not one of rest, ws, archive", options.channel), "channel",
+                nearest(options.channel, kChannels, 1));
+  const auto sink = [&](std::string_view line) { context.out() << line << '\n'; };
+  for (const auto& file : options.files) {
+    const auto text = read_recording(file);
+    if (!text) return std::unexpected{text.error()};
+    for (const auto& document : documents_of(*text, options.channel == "archive")) {
+      if (context.stop.stop_requested()) return fail(ErrorCode::cancelled, "stopped");
+      const auto decoded = context.services.decode({.exchange = options.exchange,
+                                                    .market = options.market,
+                                                    .channel = options.channel,
+                                                    .target = options.target,
+                                                    .document = document.text,
+                                                    .line = document.line},
+                                                   sink);
+      if (!decoded) return decoded;
+    }
+  }
+  return {};
+}
+
+}  // namespace tdm::cli::detail

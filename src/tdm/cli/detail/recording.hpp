@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tdm/core/error.hpp"  // Result
+
+namespace tdm::cli::detail {
+
+inline constexpr std::size_t kMaxRecordingBytes = std::size_t{1} << 31;  // after decompression
+
+// The whole file; gzip is undone, whatever its name.
+Result<std::string> read_recording(const std::string& path);
+
+struct Document {
+  std::string_view text;  // views the recording
+  std::int64_t line = 1;  // where it begins
+};
+
+// One document, or one per line when the first lines are JSON each; a receive time before the JSON of a line is
+// skipped. `whole`: never cut (an archive's rows are one document). An empty text has none.
+std::vector<Document> documents_of(std::string_view text, bool whole);
+
+}  // namespace tdm::cli::detail
