@@ -116,8 +116,8 @@ Result<void> verdict(const Context& context, const std::vector<Outcome>& outcome
   }
   if (first == nullptr) return {};
   if (outcomes.size() == 1) return std::unexpected{*first};
-  return fail(first->code, fmt::format("{} of {} failed; the first said: {}", failed,
-                                       plural(static_cast<std::int64_t>(outcomes.size()), "series"), first->message));
+  return fail(first->code,
+              fmt::format("{} of {} series failed; the first said: {}", failed, outcomes.size(), first->message));
 }
 
 Result<void> run_and_report(const Context& context, const std::vector<Job>& jobs, bool json) {
