@@ -352,16 +352,10 @@ Result<void> Reader::apply_gap_policy(const Task& task, Scope& scope, const Fram
                                  *task.request.min_quality);
     scope.gaps.insert(scope.gaps.end(), std::make_move_iterator(days.begin()), std::make_move_iterator(days.end()));
   }
-  std::vector<Gap> raising;
-  for (const auto& gap : scope.gaps) {
-    switch (verdict(gap, task.request.on_gap)) {
-      case Verdict::silent: break;
-      case Verdict::warn: answer.warn_gaps.push_back(gap); break;
-      case Verdict::raise: raising.push_back(gap); break;
-    }
-  }
-  if (raising.empty()) return {};
-  return std::unexpected{incomplete(task.series, scope.window.stated, raising)};
+  auto warned = apply_on_gap(task.series, scope.window.stated, scope.gaps, task.request.on_gap);
+  if (!warned) return std::unexpected{std::move(warned).error()};
+  answer.warn_gaps = *std::move(warned);
+  return {};
 }
 
 Result<Frame> Reader::filled(const Task& task, const Scope& scope, Frame frame) const {

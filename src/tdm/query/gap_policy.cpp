@@ -1,0 +1,22 @@
+#include <utility>
+
+#include "tdm/query/detail/gaps.hpp"  // verdict, incomplete
+#include "tdm/query/market_data.hpp"
+
+namespace tdm::query {
+
+Result<std::vector<Gap>> apply_on_gap(const Series& series, TimeRange range, const std::vector<Gap>& gaps,
+                                      OnGap on_gap) {
+  std::vector<Gap> raised, warned;
+  for (const auto& gap : gaps) {
+    switch (detail::verdict(gap, on_gap)) {
+      case detail::Verdict::silent: break;
+      case detail::Verdict::warn: warned.push_back(gap); break;
+      case detail::Verdict::raise: raised.push_back(gap); break;
+    }
+  }
+  if (!raised.empty()) return std::unexpected{detail::incomplete(series, range, raised)};
+  return warned;
+}
+
+}  // namespace tdm::query
