@@ -124,7 +124,8 @@ class CommandLine {
     query.add_option("--format", query_.format, "table, csv, json, arrow or parquet")->type_name("FORMAT");
     query.add_option("--output", query_.output, "Write to this file instead of standard output")->type_name("FILE");
     query.add_option("--layer", query_.layer, "validated or raw")->capture_default_str()->type_name("LAYER");
-    query.add_option("--fetch", query_.fetch, "auto fetches what the store lacks; never does not")->capture_default_str()
+    query.add_option("--fetch", query_.fetch, "auto fetches what the store lacks; never does not")
+        ->capture_default_str()
         ->type_name("FETCH");
     query.add_option("--on-gap", query_.on_gap, "raise, warn or ignore")->capture_default_str()->type_name("ON_GAP");
 
