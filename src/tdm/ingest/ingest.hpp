@@ -11,18 +11,18 @@
 #include <string>
 #include <vector>
 
-#include "tdm/core/clock.hpp"           // Clock
-#include "tdm/core/gap.hpp"             // Gap
-#include "tdm/sources/connector.hpp"    // Connector
-#include "tdm/store/store.hpp"          // Store, Writer, Manifest
-#include "tdm/validate/rules.hpp"       // RuleSet
+#include "tdm/core/clock.hpp"         // Clock
+#include "tdm/core/gap.hpp"           // Gap
+#include "tdm/sources/connector.hpp"  // Connector
+#include "tdm/store/store.hpp"        // Store, Writer, Manifest
+#include "tdm/validate/rules.hpp"     // RuleSet
 
 namespace tdm::ingest {
 
 // How far a fill is. Totals are estimates until `planned` is true.
 struct Progress {
   std::int64_t total_bars = 0;
-  std::int64_t done_bars = 0;      // durable
+  std::int64_t done_bars = 0;  // durable
   std::int64_t requests = 0;
   double bars_per_second = 0;
   double eta_seconds = 0;
@@ -33,39 +33,40 @@ using OnProgress = std::function<void(const Progress&)>;
 // What is missing of a range and what getting it costs. Pure.
 struct Plan {
   Series series;
-  TimeRange range;                       // whole bars, clipped to what has ended at `now`
-  std::vector<TimeRange> missing;        // to be asked for, oldest first
-  std::vector<sources::PageRequest> pages;
+  TimeRange range;                   // whole bars, clipped to what has ended at `now`
+  std::vector<TimeRange> missing{};  // to be asked for, oldest first
+  std::vector<sources::PageRequest> pages{};
   std::int64_t missing_bars = 0;
   std::int64_t requests = 0;
   std::int64_t bytes = 0;
   double seconds = 0;
 };
-// `manifest` may be null (never written). Ranges that were looked at are not asked again, except: open gaps whose last look is
-// older than kGapRetry, and provisional bars that have settled since.
-Plan make_plan(const Series& series, TimeRange range, const store::Manifest* manifest, const sources::Connector& connector,
-               TimePoint exchange_now);
+// `manifest` may be null (never written). Ranges that were looked at are not asked again, except: open gaps whose last
+// look is older than kGapRetry, and provisional bars that have settled since.
+Plan make_plan(const Series& series, TimeRange range, const store::Manifest* manifest,
+               const sources::Connector& connector, TimePoint exchange_now);
 
 struct FillRequest {
   Series series;
   TimeRange range;
-  bool to_now = false;                   // range.end is "now": the plan clips to the last closed bar at exchange time
+  bool to_now = false;  // range.end is "now": the plan clips to the last closed bar at exchange time
   OnProgress on_progress{};
   std::stop_token stop{};
 };
 
 struct FillReport {
-  std::int64_t fetched = 0;              // rows that came over the network
-  std::int64_t stored = 0;               // new or revised rows
+  std::int64_t fetched = 0;  // rows that came over the network
+  std::int64_t stored = 0;   // new or revised rows
   std::int64_t unchanged = 0;
   std::int64_t rejected = 0;
   std::int64_t requests = 0;
-  TimePoint exchange_time{};             // of the last answer; epoch when nothing was asked
+  TimePoint exchange_time{};  // of the last answer; epoch when nothing was asked
 };
 
-// Gets what the store lacks. The one road from a connector to the store; query, the command line and the server ask it and do
-// not know whether this process or the holder of the store's lock does the work. Blocking and thread-safe: concurrent calls
-// for one series fetch each bar once. On cancellation what was durable stays and the error is `cancelled`.
+// Gets what the store lacks. The one road from a connector to the store; query, the command line and the server ask it
+// and do not know whether this process or the holder of the store's lock does the work. Blocking and thread-safe:
+// concurrent calls for one series fetch each bar once. On cancellation what was durable stays and the error is
+// `cancelled`.
 class Filler {
  public:
   virtual ~Filler() = default;
@@ -75,16 +76,19 @@ class Filler {
                                            std::stop_token stop) = 0;
   // Stores the first resolution of (exchange, symbol); returns the one that is stored.
   virtual Result<store::Resolution> remember(const store::Resolution& resolution, std::stop_token stop) = 0;
-  virtual Result<std::int64_t> accept_gaps(const Series& series, TimeRange range, std::string reason, std::stop_token stop) = 0;
+  virtual Result<std::int64_t> accept_gaps(const Series& series, TimeRange range, std::string reason,
+                                           std::stop_token stop) = 0;
 };
 
-// Shares the store's writer among the threads of one process. The lock is held while a lease lives (a server keeps one).
+// Shares the store's writer among the threads of one process. The lock is held while a lease lives (a server keeps
+// one).
 class WriterHub {
  public:
-  WriterHub(std::shared_ptr<store::Store> store, std::function<void()> on_hold = {}, std::function<void()> on_release = {});
+  WriterHub(std::shared_ptr<store::Store> store, std::function<void()> on_hold = {},
+            std::function<void()> on_release = {});
   ~WriterHub();
 
-  class Lease;   // movable; access() gives exclusive use of the writer for the time of a call
+  class Lease;  // movable; access() gives exclusive use of the writer for the time of a call
   Result<Lease> acquire(std::chrono::milliseconds wait, std::stop_token stop);
 
  private:
@@ -111,18 +115,18 @@ class WriterHub::Lease {
 };
 
 struct IngestOptions {
-  std::int64_t pages_in_flight = 32;                  // asked for and not yet durable
+  std::int64_t pages_in_flight = 32;  // asked for and not yet durable
   std::chrono::milliseconds commit_every{250};
   std::chrono::milliseconds lock_wait{60'000};
-  std::map<std::string, double> settle_seconds{};     // by market, overrides the connector's traits
+  std::map<std::string, double> settle_seconds{};  // by market, overrides the connector's traits
   std::function<void(const Series&, const FillReport&)> on_published{};
 };
 
 using Connectors = std::map<std::string, std::shared_ptr<sources::Connector>, std::less<>>;
 
-// The Filler that does the work in this process: lock -> plan from coverage -> fetch pages in parallel -> raw -> judge ->
-// publish -> account, batch by batch, each batch durable before the next is asked for beyond pages_in_flight -> seal.
-// `executor` runs the connectors' coroutines; this class blocks the calling thread only.
+// The Filler that does the work in this process: lock -> plan from coverage -> fetch pages in parallel -> raw -> judge
+// -> publish -> account, batch by batch, each batch durable before the next is asked for beyond pages_in_flight ->
+// seal. `executor` runs the connectors' coroutines; this class blocks the calling thread only.
 std::shared_ptr<Filler> make_local_filler(std::shared_ptr<store::Store> store, std::shared_ptr<WriterHub> hub,
                                           Connectors connectors, validate::RuleSet rules, const Clock& clock,
                                           boost::asio::any_io_executor executor, IngestOptions options);

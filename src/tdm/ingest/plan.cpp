@@ -1,0 +1,93 @@
+#include <algorithm>
+
+#include "tdm/ingest/detail/plan.hpp"
+
+namespace tdm::ingest {
+namespace detail {
+namespace {
+
+// Asked for again: open, not accepted by a person, and its last look is old enough.
+bool is_due(const Gap& gap, TimePoint now) {
+  return gap.state == GapState::open && gap.accepted_reason.empty() && gap.last_look + kGapRetry <= now;
+}
+
+}  // namespace
+
+TimeRange ended_bars(Timeframe timeframe, TimeRange range, TimePoint now) {
+  return timeframe.whole_bars(TimeRange::of(range.begin(), std::min(range.end(), std::max(range.begin(), now))));
+}
+
+std::vector<TimeRange> missing_of(const Series& series, TimeRange range, const store::Manifest* manifest,
+                                  std::chrono::seconds settle, TimePoint now) {
+  const auto timeframe = series.timeframe;
+  const auto wanted = ended_bars(timeframe, range, now);
+  if (wanted.empty()) return {};
+  if (manifest == nullptr) return {wanted};
+
+  auto missing = subtract(wanted, manifest->looked);
+  const auto add = [&](TimeRange part) {
+    if (const auto inside = part.intersect(wanted); !inside.empty()) missing.push_back(inside);
+  };
+  for (const auto& gap : manifest->gaps)
+    if (is_due(gap, now)) add(gap.range);
+  for (const auto open_time : manifest->tail.open_time) {
+    const auto close_time = timeframe.close_of(open_time);
+    if (close_time + settle <= now) add(TimeRange::of(open_time, close_time));
+  }
+  return merge(std::move(missing));
+}
+
+std::chrono::seconds settle_of(const sources::MarketTraits& traits, Timeframe timeframe,
+                               const std::map<std::string, double>& configured) {
+  const auto found = configured.find(traits.name);
+  if (found == configured.end()) return traits.settle(timeframe);
+  return std::chrono::seconds{static_cast<std::int64_t>(found->second)};
+}
+
+std::int64_t count_bars(Timeframe timeframe, const std::vector<TimeRange>& ranges) {
+  std::int64_t bars = 0;
+  for (const auto range : ranges) bars += timeframe.count(range);
+  return bars;
+}
+
+std::vector<TimeRange> intersect(const std::vector<TimeRange>& ranges, const std::vector<TimeRange>& within) {
+  std::vector<TimeRange> parts;
+  for (const auto range : ranges)
+    for (const auto window : within)
+      if (const auto part = range.intersect(window); !part.empty()) parts.push_back(part);
+  return merge(std::move(parts));
+}
+
+std::vector<TimeRange> subtract_all(const std::vector<TimeRange>& ranges, const std::vector<TimeRange>& held) {
+  std::vector<TimeRange> left;
+  for (const auto range : ranges) {
+    const auto parts = subtract(range, held);
+    left.insert(left.end(), parts.begin(), parts.end());
+  }
+  return merge(std::move(left));
+}
+
+}  // namespace detail
+
+Plan make_plan(const Series& series, TimeRange range, const store::Manifest* manifest,
+               const sources::Connector& connector, TimePoint exchange_now) {
+  const auto timeframe = series.timeframe;
+  const auto* traits = sources::find_market(connector, series.instrument.market.text());
+  const auto settle = traits != nullptr ? traits->settle(timeframe) : std::chrono::seconds{600};
+
+  Plan plan{.series = series, .range = detail::ended_bars(timeframe, range, exchange_now)};
+  plan.missing = detail::missing_of(series, range, manifest, settle, exchange_now);
+  plan.missing_bars = detail::count_bars(timeframe, plan.missing);
+  for (const auto part : plan.missing) {
+    const auto pages = connector.pages(series, part);
+    plan.pages.insert(plan.pages.end(), pages.begin(), pages.end());
+  }
+  plan.requests = static_cast<std::int64_t>(plan.pages.size());
+  const auto rows = std::max(1, connector.page_rows());
+  plan.bytes = connector.bytes_per_page() * plan.missing_bars / rows;
+  const auto rate = connector.permitted_rate();
+  plan.seconds = rate > 0 ? static_cast<double>(plan.requests) / rate : 0;
+  return plan;
+}
+
+}  // namespace tdm::ingest

@@ -1,0 +1,92 @@
+#include <condition_variable>
+
+#include "tdm/ingest/ingest.hpp"
+
+namespace tdm::ingest {
+
+// The lock is taken for the first lease and given back with the last. While one thread takes it or gives it back
+// (`changing`), the others wait: the callbacks and the store are called without `state` held.
+struct WriterHub::Shared {
+  std::shared_ptr<store::Store> store;
+  std::function<void()> on_hold;
+  std::function<void()> on_release;
+
+  std::mutex state;
+  std::condition_variable_any changed;
+  bool changing = false;
+  int leases = 0;
+  std::unique_ptr<store::Writer> writer;
+
+  std::mutex use;  // whoever uses the writer
+
+  void give_back() {
+    std::unique_lock guard{state};
+    if (--leases > 0) return;
+    changing = true;
+    guard.unlock();
+    if (on_release) on_release();
+    writer.reset();
+    guard.lock();
+    changing = false;
+    guard.unlock();
+    changed.notify_all();
+  }
+};
+
+WriterHub::WriterHub(std::shared_ptr<store::Store> store, std::function<void()> on_hold,
+                     std::function<void()> on_release)
+    : shared_{std::make_shared<Shared>()} {
+  shared_->store = std::move(store);
+  shared_->on_hold = std::move(on_hold);
+  shared_->on_release = std::move(on_release);
+}
+
+WriterHub::~WriterHub() = default;
+
+Result<WriterHub::Lease> WriterHub::acquire(std::chrono::milliseconds wait, std::stop_token stop) {
+  const auto deadline = std::chrono::steady_clock::now() + wait;
+  std::unique_lock guard{shared_->state};
+  const bool settled = shared_->changed.wait_until(guard, stop, deadline, [&] { return !shared_->changing; });
+  if (stop.stop_requested()) return fail(ErrorCode::cancelled, "waiting for the right to write was cancelled");
+  if (!settled) return fail(ErrorCode::unavailable, "another thread is still waiting for the store's lock");
+  if (shared_->writer) {
+    ++shared_->leases;
+    return Lease{shared_};
+  }
+
+  shared_->changing = true;
+  guard.unlock();
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+  auto writer = shared_->store->lock(std::max(left, std::chrono::milliseconds{0}), stop);
+  if (writer && shared_->on_hold) shared_->on_hold();
+  guard.lock();
+  shared_->changing = false;
+  if (writer) {
+    shared_->writer = *std::move(writer);
+    shared_->leases = 1;
+  }
+  guard.unlock();
+  shared_->changed.notify_all();
+  if (!writer) return std::unexpected{std::move(writer).error()};
+  return Lease{shared_};
+}
+
+WriterHub::Lease::Lease(std::shared_ptr<Shared> shared) : shared_{std::move(shared)} {}
+
+WriterHub::Lease& WriterHub::Lease::operator=(Lease&& other) noexcept {
+  if (this == &other) return *this;
+  if (shared_) shared_->give_back();
+  shared_ = std::move(other.shared_);
+  return *this;
+}
+
+WriterHub::Lease::~Lease() {
+  if (shared_) shared_->give_back();
+}
+
+std::pair<std::unique_lock<std::mutex>, store::Writer*> WriterHub::Lease::enter() {
+  std::unique_lock guard{shared_->use};
+  return {std::move(guard), shared_->writer.get()};
+}
+
+}  // namespace tdm::ingest
