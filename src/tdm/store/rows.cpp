@@ -7,8 +7,10 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
-#include <set>
+#include <span>
+#include <string>
 #include <utility>
+#include <variant>
 
 namespace tdm::store {
 namespace {
@@ -91,14 +93,32 @@ std::string_view close_proof_text(CloseProof proof) {
   std::abort();  // not a proof at all: memory is corrupt
 }
 
-// Rows and what of them must be text in an answer.
-struct BarAnswer {
-  BarColumns rows;
+// Rows, owned or only seen, and what of them must be text in an answer.
+template <class Rows>
+struct Answer {
+  Answer(const Rows& seen) : rows{seen} {}
+  explicit Answer(std::unique_ptr<const Rows> kept) : owned{std::move(kept)}, rows{*owned} {}
+
+  std::unique_ptr<const Rows> owned;
+  const Rows& rows;
+};
+
+struct BarAnswer : Answer<BarColumns> {
+  template <class From>
+  explicit BarAnswer(From&& from) : Answer{std::forward<From>(from)} {
+    for (const auto value : rows.finality) finality.append(to_string(value));
+    for (const auto value : rows.source) source.append(to_string(value));
+  }
   TextColumn finality, source;
 };
 
-struct RawAnswer {
-  ObservationColumns rows;
+struct RawAnswer : Answer<ObservationColumns> {
+  template <class From>
+  explicit RawAnswer(From&& from) : Answer{std::forward<From>(from)} {
+    for (const auto value : rows.channel) channel.append(to_string(value));
+    for (const auto value : rows.close_proof) close_proof.append(close_proof_text(value));
+    for (const auto value : rows.ingest_id) ingest_id.append(std::string_view{std::to_string(value)});
+  }
   TextColumn channel, close_proof, ingest_id;
 };
 
@@ -157,6 +177,65 @@ Column raw_column(const RawAnswer& answer, const std::string& name) {
   std::abort();  // the names were checked
 }
 
+Column answer_column(const BarAnswer& answer, const std::string& name) { return bar_column(answer, name); }
+Column answer_column(const RawAnswer& answer, const std::string& name) { return raw_column(answer, name); }
+
+template <class AnswerRows>
+Frame frame_of(std::shared_ptr<const AnswerRows> answer, const std::vector<std::string>& columns) {
+  Frame frame;
+  frame.rows = answer->rows.size();
+  for (const auto& name : columns) frame.columns.push_back(answer_column(*answer, name));
+  frame.owner = std::move(answer);
+  return frame;
+}
+
+std::vector<std::string> all_columns(std::span<const std::string_view> names) {
+  return std::vector<std::string>(names.begin(), names.end());
+}
+
+const Column& column_named(const Frame& frame, std::string_view name) {
+  const auto* column = frame.find(name);
+  if (column == nullptr) std::abort();  // the caller asked for all columns
+  return *column;
+}
+
+template <class T>
+void take(const Frame& frame, std::string_view name, std::vector<T>& to) {
+  const auto values = std::get<std::span<const T>>(column_named(frame, name).data);
+  to.assign(values.begin(), values.end());
+}
+
+template <class T>
+void take(const Frame& frame, std::string_view name, NullableColumn<T>& to) {
+  take(frame, name, to.values);
+  const auto valid = column_named(frame, name).valid;
+  to.valid.assign(valid.begin(), valid.end());
+  for (std::size_t row = 0; row < to.valid.size(); ++row)
+    if (to.valid[row] == 0) to.values[row] = T{};
+}
+
+template <class Word>
+Result<void> take_words(const Frame& frame, std::string_view name, Result<Word> (*parse)(std::string_view),
+                        std::vector<Word>& to) {
+  const auto& text = *std::get<const TextColumn*>(column_named(frame, name).data);
+  to.reserve(text.size());
+  std::string_view last;  // columns of words are long runs of one word
+  for (std::size_t row = 0; row < text.size(); ++row) {
+    const auto word = text[row].value_or("");
+    if (!to.empty() && word == last) {
+      to.push_back(to.back());
+      continue;
+    }
+    const auto parsed = parse(word);
+    if (!parsed)
+      return fail(ErrorCode::corrupt_data,
+                  fmt::format("column {} holds an unknown word: {}", name, parsed.error().message));
+    to.push_back(*parsed);
+    last = word;
+  }
+  return {};
+}
+
 void sort_by_begin(std::vector<Gap>& ledger) {
   std::ranges::stable_sort(ledger, {}, [](const Gap& gap) { return gap.range.begin(); });
 }
@@ -200,26 +279,43 @@ Result<std::vector<std::string>> checked_columns(Layer layer, const std::vector<
 }
 
 Frame make_frame(BarColumns rows, const std::vector<std::string>& columns) {
-  auto answer = std::make_shared<BarAnswer>(BarAnswer{std::move(rows), {}, {}});
-  for (const auto finality : answer->rows.finality) answer->finality.append(to_string(finality));
-  for (const auto source : answer->rows.source) answer->source.append(to_string(source));
-  Frame frame;
-  frame.rows = answer->rows.size();
-  for (const auto& name : columns) frame.columns.push_back(bar_column(*answer, name));
-  frame.owner = std::move(answer);
-  return frame;
+  return frame_of(std::make_shared<const BarAnswer>(std::make_unique<const BarColumns>(std::move(rows))), columns);
 }
 
 Frame make_frame(const ObservationColumns& rows, const std::vector<std::string>& columns) {
-  auto answer = std::make_shared<RawAnswer>(RawAnswer{rows, {}, {}, {}});
-  for (const auto channel : rows.channel) answer->channel.append(to_string(channel));
-  for (const auto proof : rows.close_proof) answer->close_proof.append(close_proof_text(proof));
-  for (const auto id : rows.ingest_id) answer->ingest_id.append(std::string_view{std::to_string(id)});
-  Frame frame;
-  frame.rows = rows.size();
-  for (const auto& name : columns) frame.columns.push_back(raw_column(*answer, name));
-  frame.owner = std::move(answer);
-  return frame;
+  return frame_of(std::make_shared<const RawAnswer>(std::make_unique<const ObservationColumns>(rows)), columns);
+}
+
+Frame view_of(const BarColumns& rows) {
+  return frame_of(std::make_shared<const BarAnswer>(rows), all_columns(validated_column_names()));
+}
+
+Frame view_of(const ObservationColumns& rows) {
+  return frame_of(std::make_shared<const RawAnswer>(rows), all_columns(raw_column_names()));
+}
+
+Result<BarColumns> bars_of(const Frame& frame) {
+  BarColumns rows;
+  take(frame, "open_time", rows.open_time);
+  take(frame, "open", rows.open);
+  take(frame, "high", rows.high);
+  take(frame, "low", rows.low);
+  take(frame, "close", rows.close);
+  take(frame, "volume", rows.volume);
+  take(frame, "quote_volume", rows.quote_volume);
+  take(frame, "trade_count", rows.trade_count);
+  take(frame, "taker_buy_volume", rows.taker_buy_volume);
+  take(frame, "taker_buy_quote_volume", rows.taker_buy_quote_volume);
+  take(frame, "quality_flags", rows.quality_flags);
+  take(frame, "revision", rows.revision);
+  take(frame, "available_at", rows.available_at);
+  take(frame, "recorded_at", rows.recorded_at);
+  take(frame, "rule_version", rows.rule_version);
+  if (auto taken = take_words(frame, "finality", parse_finality, rows.finality); !taken)
+    return std::unexpected{std::move(taken).error()};
+  if (auto taken = take_words(frame, "source", parse_channel, rows.source); !taken)
+    return std::unexpected{std::move(taken).error()};
+  return rows;
 }
 
 std::unexpected<Error> refuse_origin(std::string_view exchange, std::string_view held, std::string_view offered) {

@@ -31,6 +31,11 @@ Result<std::vector<std::string>> checked_columns(Layer layer, const std::vector<
 // An answer that owns its rows. The names have passed checked_columns.
 Frame make_frame(BarColumns rows, const std::vector<std::string>& columns);
 Frame make_frame(const ObservationColumns& rows, const std::vector<std::string>& columns);
+// All columns of rows that the caller keeps alive and unchanged; nothing is copied but words.
+Frame view_of(const BarColumns& rows);
+Frame view_of(const ObservationColumns& rows);
+// The way back, from a frame with all columns. corrupt_data when a word is not known.
+Result<BarColumns> bars_of(const Frame& frame);
 
 // The one sentence with which every backend refuses a second origin.
 std::unexpected<Error> refuse_origin(std::string_view exchange, std::string_view held, std::string_view offered);

@@ -27,7 +27,7 @@ struct Segment {
   std::string sha256{};
   std::int64_t rows = 0;
   std::int64_t bytes = 0;
-  TimePoint first{}, last{};  // open times
+  TimePoint first{}, last{};                      // open times
   std::map<std::string, std::int64_t> sources{};  // validated: rows by channel, so that nobody reads them to count
   int rule_version = 0;                           // validated: newest rule set that judged a row of it
   bool operator==(const Segment&) const = default;
