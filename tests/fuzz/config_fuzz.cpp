@@ -1,19 +1,20 @@
-// Any bytes as a configuration file: an error with a place, or a configuration that is shown and read back as itself.
-#include <cstdint>
-#include <cstdlib>
-#include <string_view>
+// Configuration files: an error that names its place, or a configuration that is shown and read back as it was.
+#include <string>
 
 #include "tdm/config/config.hpp"
+#include "tests/fuzz/fuzz.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view text{reinterpret_cast<const char*>(data), size};
-  const auto config = tdm::config::load_text(text, "fuzz.yaml");
-  if (!config) {
-    if (!config.error().message.starts_with("configuration error: fuzz.yaml:")) std::abort();
+  using tdm::fuzz::must;
+  const auto loaded = tdm::config::load_text(tdm::fuzz::text_of(data, size), "f.yaml");
+  if (!loaded) {
+    must(loaded.error().code == tdm::ErrorCode::configuration, "the code is configuration");
+    must(loaded.error().message.starts_with("configuration error: f.yaml:"), "the message names the file");
     return 0;
   }
-  const auto shown = tdm::config::to_yaml(*config);
-  const auto again = tdm::config::load_text(shown, "shown.yaml");
-  if (!again || tdm::config::to_yaml(*again) != shown) std::abort();
+  const auto shown = tdm::config::to_yaml(*loaded);
+  const auto again = tdm::config::load_text(shown, "f.yaml");
+  must(again.has_value(), "what is shown loads");
+  must(tdm::config::to_yaml(*again) == shown, "what is shown is stable");
   return 0;
 }

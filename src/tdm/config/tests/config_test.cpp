@@ -307,7 +307,7 @@ TEST(Config, TheFileIsFoundInOrder) {
 
   Environment environment;
   environment.config_path = from_variable;
-  environment.home = "/home/user";
+  environment.home = "/somebody";
   EXPECT_EQ(load(named, environment)->environment, "named");
   EXPECT_EQ(load(std::nullopt, environment)->environment, "variable");
   environment.config_path.reset();
@@ -315,7 +315,7 @@ TEST(Config, TheFileIsFoundInOrder) {
   const auto built_in = load(std::nullopt, environment);
   ASSERT_TRUE(built_in);
   EXPECT_EQ(built_in->file, "");
-  EXPECT_EQ(built_in->storage.db_path, "/home/user/.local/share/trading-data-market/duckdb/market_data.db");
+  EXPECT_EQ(built_in->storage.db_path, "/somebody/.local/share/trading-data-market/duckdb/market_data.db");
   environment.xdg_data_home = "/xdg";
   EXPECT_EQ(load(std::nullopt, environment)->storage.parquet_path, "/xdg/trading-data-market/parquet");
   environment.tdm_home = "/tdm";

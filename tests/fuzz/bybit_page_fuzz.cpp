@@ -1,0 +1,56 @@
+// Bybit's answers: rows that keep every promise of a page, or an error; and a decoder that always says something.
+#include <algorithm>
+#include <functional>
+#include <string>
+
+#include "tdm/sources/bybit/detail/parse.hpp"
+#include "tdm/sources/registry.hpp"
+#include "tests/fuzz/fuzz.hpp"
+
+namespace {
+
+using namespace tdm;
+using fuzz::must;
+
+const Series& series() {
+  static const auto value = Series::parse("bybit.linear.BTCUSDT@1m").value();
+  return value;
+}
+
+void parse(std::string_view body) {
+  const auto range = TimeRange::of(from_ms(1'672'531'200'000), from_ms(1'672'591'200'000));
+  const auto parsed = sources::bybit::parse_page(body, series(), {range}, from_ms(1'700'000'000'000));
+  if (!parsed) return;
+  const auto& times = parsed->page.rows.open_time;
+  must(std::ranges::adjacent_find(times, std::greater_equal{}) == times.end(), "open times increase");
+  for (const auto time : times) {
+    must(range.contains(time), "rows lie in the request");
+    must(series().timeframe.on_grid(time), "rows lie on the grid");
+  }
+  must(parsed->page.rows.close.size() == times.size(), "columns have one length");
+}
+
+void decode(std::string_view document) {
+  const auto* bybit = sources::find_exchange("bybit");
+  must(bybit != nullptr, "bybit is built in");
+  for (const auto* channel : {"rest", "ws"}) {
+    int lines = 0;
+    bybit->decode({"linear", channel, "/v5/market/kline?category=linear&symbol=BTCUSDT&interval=1"}, document, 1,
+                  [&](std::string_view line) {
+                    must(line.starts_with('{') && line.ends_with('}'), "a line is one JSON object");
+                    ++lines;
+                  });
+    (void)lines;
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto text = fuzz::text_of(data, size);
+  parse(text);
+  (void)sources::bybit::parse_server_time(text);
+  (void)sources::bybit::parse_instruments(text, "linear");
+  decode(text);
+  return 0;
+}
