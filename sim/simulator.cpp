@@ -168,6 +168,7 @@ net::ServerReply Simulator::reply(const net::ServerRequest& request) {
 
 std::vector<std::string_view> Simulator::exchange_names() const {
   std::vector<std::string_view> names;
+  names.reserve(exchanges_.size());
   for (const auto& exchange : exchanges_) names.push_back(exchange->name());
   return names;
 }

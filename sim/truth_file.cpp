@@ -86,7 +86,7 @@ arrow::Result<std::shared_ptr<arrow::Table>> table_of(const Piece& piece, TimePo
   }
   columns.push_back(array_of(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"), std::move(times)));
   for (auto& column : numbers) columns.push_back(array_of(arrow::float64(), std::move(column)));
-  return arrow::Table::Make(schema(), std::move(columns), static_cast<std::int64_t>(rows));
+  return arrow::Table::Make(schema(), columns, static_cast<std::int64_t>(rows));
 }
 
 bool chosen(const Listing& listing, const std::vector<std::string>& symbols) {

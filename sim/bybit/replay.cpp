@@ -26,7 +26,7 @@ bool belongs(const Recording& recording, std::string_view endpoint, std::string_
 
 // Rows of several recordings of one series as one, newest first, each open time once.
 std::vector<RecordedRow> merged(std::vector<RecordedRow> rows) {
-  std::ranges::stable_sort(rows, std::ranges::greater{}, &RecordedRow::open_time);
+  std::ranges::sort(rows, std::ranges::greater{}, &RecordedRow::open_time);
   const auto tail = std::ranges::unique(rows, {}, &RecordedRow::open_time);
   rows.erase(tail.begin(), tail.end());
   return rows;

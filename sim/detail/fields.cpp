@@ -39,8 +39,8 @@ Result<YAML::Node> read_yaml(const std::string& file) {
   }
 }
 
-Fields::Fields(YAML::Node node, std::string file, std::initializer_list<std::string_view> known)
-    : node_{std::move(node)}, file_{std::move(file)} {
+Fields::Fields(const YAML::Node& node, std::string file, std::initializer_list<std::string_view> known)
+    : node_{node}, file_{std::move(file)} {
   if (!node_.IsMap()) {
     error_ = yaml_error(node_, file_, "expected a mapping of keys to values");
     return;

@@ -23,7 +23,7 @@ Result<YAML::Node> read_yaml(const std::string& file);
 // once at its end.
 class Fields {
  public:
-  Fields(YAML::Node node, std::string file, std::initializer_list<std::string_view> known);
+  Fields(const YAML::Node& node, std::string file, std::initializer_list<std::string_view> known);
 
   bool has(std::string_view key) const;
   YAML::Node node(std::string_view key) const;
