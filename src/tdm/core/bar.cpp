@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 #include <stdexcept>
+#include <tuple>
 
 #include "tdm/core/detail/words.hpp"
 

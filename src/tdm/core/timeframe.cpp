@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tdm/core/detail/words.hpp"  // quoted, join
