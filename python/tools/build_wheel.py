@@ -143,6 +143,7 @@ def prepared(libraries: Sequence[Library]) -> Iterator[Path]:
 
 def private_extension(extension: Path, libraries: Sequence[Library]) -> Path:
     file = CACHE / extension.name
+    file.unlink(missing_ok=True)  # an installed copy may be the same file, and in use
     shutil.copyfile(extension, file)
     file.chmod(0o755)
     run("strip", "--strip-unneeded", file)
@@ -184,8 +185,8 @@ def glibc_tag(files: Sequence[Path]) -> str:
                         match = re.fullmatch(r"GLIBC_(\d+)\.(\d+)(\.\d+)?", version.name)
                         if match:
                             newest = max(newest, (int(match[1]), int(match[2])))
-    # libstdc++ of g++ 12, which is not bundled, came with the first distributions of glibc 2.36.
-    newest = max(newest, (2, 36))
+    # libstdc++ is not bundled, and that of g++ 12 is what manylinux_2_35 promises.
+    newest = max(newest, (2, 35))
     return f"manylinux_{newest[0]}_{newest[1]}_{platform.machine()}"
 
 
@@ -247,19 +248,19 @@ def record_line(path: str, data: bytes) -> str:
     return f"{path},sha256={digest},{len(data)}\n"
 
 
-def make_wheel(folder: Path) -> Path:
+def make_wheel(folder: Path, level: int = 6) -> Path:
     tag, files = collect()
     folder.mkdir(parents=True, exist_ok=True)
     wheel = folder / f"{dist_info().removesuffix('.dist-info')}-{tag}.whl"
     unfinished = wheel.with_suffix(".part")
     record = ""
-    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
 
         def add(path: str, data: bytes) -> None:
             entry = zipfile.ZipInfo(path, EPOCH)
             entry.external_attr = (0o755 if ".so" in Path(path).name else 0o644) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, data)
+            archive.writestr(entry, data, compresslevel=level)
 
         for path, source in files.items():
             data = content(source)
@@ -337,12 +338,16 @@ def build_sdist(sdist_directory: str, config_settings: object = None) -> str:  #
 def check(wheel: Path) -> None:
     """Lets auditwheel, which knows the rules of the tags, judge the wheel."""
     tool = Path(sys.executable).parent / "auditwheel"
-    if not tool.exists():
-        return
-    verdict = run(tool, "show", wheel)
-    tag = wheel.stem.rsplit("-", 1)[-1]
-    if tag not in verdict:
-        raise BuildError(f"auditwheel does not agree with the tag {tag}:\n{verdict}")
+    if tool.exists():
+        judge(wheel.name, run(tool, "show", wheel))
+
+
+def judge(name: str, verdict: str) -> None:
+    """Refuses a wheel whose name promises to run on older systems than auditwheel's verdict allows."""
+    allowed = re.search(r'platform tag:\s+"manylinux_(\d+)_(\d+)_', verdict)
+    claimed = re.search(r"manylinux_(\d+)_(\d+)_", name)
+    if allowed is None or claimed is None or tuple(map(int, claimed.groups())) < tuple(map(int, allowed.groups())):
+        raise BuildError(f"auditwheel does not agree with the tag of {name}:\n{verdict}")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -74,8 +74,8 @@ class Gap:
     cause: str
     evidence: str
     state: str
-    first_look: datetime
-    last_look: datetime
+    first_look: datetime | None
+    last_look: datetime | None
     looks: int
 
     @classmethod
