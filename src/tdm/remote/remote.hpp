@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "tdm/ingest/ingest.hpp"        // Filler
@@ -14,6 +15,7 @@ struct RemoteOptions {
   std::string api_key{};
   std::chrono::milliseconds timeout{30'000};
   int attempts = 5;
+  std::optional<std::string> proxy{};     // HTTPS_PROXY, as net::HttpClientOptions takes it
 };
 
 // MarketData over the HTTP API of a server: bars as Arrow, the rest as JSON. Pages are fetched and joined, so the answer is the

@@ -62,6 +62,7 @@ struct ConnectorOptions {
   std::map<std::string, std::string> market_base_urls;
   std::optional<double> rate_limit;       // requests per second; nothing: the connector's default
   std::optional<std::string> memory_file; // of the quota governor
+  std::optional<std::string> proxy{};     // HTTPS_PROXY, as net::HttpClientOptions takes it
 };
 
 // What an exchange must do. One folder under sources/ per exchange; each passes ConnectorConformance. All methods may be called

@@ -54,9 +54,9 @@ struct Expiry {
 
 std::optional<Expiry> parse_expiry(std::string_view text) {
   if (text.size() != 6 || !std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; })) return std::nullopt;
-  const auto month = static_cast<std::size_t>((text[2] - '0') * 10 + (text[3] - '0'));
+  const int month = (text[2] - '0') * 10 + (text[3] - '0');
   if (month < 1 || month > 12) return std::nullopt;
-  return Expiry{text.substr(0, 2), text.substr(4), month - 1};
+  return Expiry{text.substr(0, 2), text.substr(4), static_cast<std::size_t>(month) - 1};
 }
 
 Candidates perpetual(const Alias& alias) {

@@ -21,11 +21,6 @@ constexpr std::int64_t kTypicalPageBytes = 80'000;  // 1,000 rows of 80 characte
 // A list shows one status at a time; without one only what trades now. Earlier ones win when a symbol is in two.
 constexpr std::array<std::string_view, 4> kStatuses{"", "PreLaunch", "Delivering", "Closed"};
 
-Error prefixed(Error error, const std::string& what) {
-  error.message = fmt::format("{}: {}", what, error.message);
-  return error;
-}
-
 std::string name_of(const Series& series, const PageRequest& request) {
   return fmt::format("{} {}", series.text(), to_string(request.range));
 }
@@ -77,17 +72,19 @@ Result<std::shared_ptr<Connector>> BybitConnector::make(const ConnectorOptions& 
   quota.memory_file = options.memory_file;
   auto governor = net::Governor::open(std::move(quota), clock);
   if (!governor) return std::unexpected{std::move(governor).error()};
-  return std::shared_ptr<Connector>{
-      new BybitConnector{*std::move(hosts), std::move(executor), *std::move(governor), clock, policy}};
+  net::HttpClientOptions http;
+  http.proxy = options.proxy;
+  return std::shared_ptr<Connector>{new BybitConnector{*std::move(hosts), std::move(executor), std::move(http),
+                                                       *std::move(governor), clock, policy}};
 }
 
-BybitConnector::BybitConnector(Hosts hosts, asio::any_io_executor executor, std::shared_ptr<net::Governor> governor,
-                               const Clock& clock, net::RetryPolicy policy)
+BybitConnector::BybitConnector(Hosts hosts, asio::any_io_executor executor, net::HttpClientOptions http,
+                               std::shared_ptr<net::Governor> governor, const Clock& clock, net::RetryPolicy policy)
     : base_{std::move(hosts.base)},
       market_hosts_{std::move(hosts.by_market)},
       origin_{std::move(hosts.origin)},
       clock_{clock},
-      client_{std::move(executor), std::move(governor), clock, policy} {}
+      client_{std::move(executor), std::move(http), std::move(governor), clock, policy} {}
 
 std::string_view BybitConnector::exchange() const { return kExchange; }
 const std::vector<MarketTraits>& BybitConnector::markets() const { return market_traits(); }

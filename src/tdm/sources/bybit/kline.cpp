@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <stdexcept>
 
 #include "tdm/core/decimal.hpp"  // Decimal
 
@@ -14,8 +15,8 @@ namespace {
 namespace ondemand = simdjson::ondemand;
 
 // Thrown inside this file only: an answer that is JSON but of another shape.
-struct WrongShape {
-  std::string reason;
+class WrongShape : public std::runtime_error {
+  using std::runtime_error::runtime_error;
 };
 
 constexpr std::size_t kColumns = 7;
@@ -211,7 +212,7 @@ Result<KlineDocument> KlineDocument::parse(std::string_view text) {
   } catch (const simdjson::simdjson_error& error) {
     return fail(ErrorCode::corrupt_data, describe_bad_body(text, error.what()));
   } catch (const WrongShape& shape) {
-    return fail(ErrorCode::corrupt_data, shape.reason);
+    return fail(ErrorCode::corrupt_data, shape.what());
   }
   return document;
 }
@@ -232,7 +233,7 @@ Result<Envelope> parse_envelope(std::string_view body) {
   } catch (const simdjson::simdjson_error& error) {
     return fail(ErrorCode::corrupt_data, describe_bad_body(body, error.what()));
   } catch (const WrongShape& shape) {
-    return fail(ErrorCode::corrupt_data, shape.reason);
+    return fail(ErrorCode::corrupt_data, shape.what());
   }
   if (!has_code) return fail(ErrorCode::corrupt_data, "retCode is missing");
   return *std::move(envelope);

@@ -47,7 +47,7 @@ Verdict banned(std::string message) {
   return wait_for_all(verdict(Next::give_up, ErrorCode::rate_limited, std::move(message)), kBanPause);
 }
 
-Verdict forbidden_region(std::string message) {
+Verdict forbidden_region(const std::string& message) {
   return verdict(Next::give_up, ErrorCode::invalid_argument,
                  message + "; no retry helps: use a host that serves this country", "exchange_clients.bybit.base_url");
 }

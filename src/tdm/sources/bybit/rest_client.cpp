@@ -45,16 +45,19 @@ Verdict transport_failure(Error error) {
   return verdict;
 }
 
+}  // namespace
+
 Error prefixed(Error error, const std::string& what) {
   error.message = fmt::format("{}: {}", what, error.message);
   return error;
 }
 
-}  // namespace
-
-RestClient::RestClient(asio::any_io_executor executor, std::shared_ptr<net::Governor> governor, const Clock& clock,
-                       net::RetryPolicy policy)
-    : http_{std::move(executor)}, governor_{std::move(governor)}, clock_{clock}, policy_{policy} {}
+RestClient::RestClient(asio::any_io_executor executor, net::HttpClientOptions http,
+                       std::shared_ptr<net::Governor> governor, const Clock& clock, net::RetryPolicy policy)
+    : http_{std::move(executor), std::move(http)},
+      governor_{std::move(governor)},
+      clock_{clock},
+      policy_{policy} {}
 
 asio::awaitable<Result<net::HttpReply>> RestClient::get(net::Url base, std::string target, std::string what) {
   const auto deadline = steady_clock::now() + policy_.deadline;

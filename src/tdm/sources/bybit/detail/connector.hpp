@@ -40,8 +40,8 @@ class BybitConnector final : public Connector {
   };
   static Result<Hosts> resolve_hosts(const ConnectorOptions& options);
 
-  BybitConnector(Hosts hosts, asio::any_io_executor executor, std::shared_ptr<net::Governor> governor,
-                 const Clock& clock, net::RetryPolicy policy);
+  BybitConnector(Hosts hosts, asio::any_io_executor executor, net::HttpClientOptions http,
+                 std::shared_ptr<net::Governor> governor, const Clock& clock, net::RetryPolicy policy);
 
   const net::Url& host_of(std::string_view market) const;
   Result<void> check_series(const Series& series) const;

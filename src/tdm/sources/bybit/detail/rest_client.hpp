@@ -17,6 +17,9 @@ namespace tdm::sources::bybit {
 
 namespace asio = boost::asio;
 
+// The same error with what it was about in front.
+Error prefixed(Error error, const std::string& what);
+
 // Sends GET requests under the exchange's quota and repeats what may be repeated. An answer that broke the contract is
 // asked for a few times more, because a cut body is as often the network's doing as the exchange's. Safe from several
 // threads.
@@ -24,8 +27,8 @@ class RestClient {
  public:
   static constexpr int kCorruptAttempts = 3;
 
-  RestClient(asio::any_io_executor executor, std::shared_ptr<net::Governor> governor, const Clock& clock,
-             net::RetryPolicy policy);
+  RestClient(asio::any_io_executor executor, net::HttpClientOptions http, std::shared_ptr<net::Governor> governor,
+             const Clock& clock, net::RetryPolicy policy);
 
   // A reply with status 200 and retCode 0. `what` begins every error's message: exchange, symbol and range.
   asio::awaitable<Result<net::HttpReply>> get(net::Url base, std::string target, std::string what);
