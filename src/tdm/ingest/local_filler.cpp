@@ -22,6 +22,37 @@ std::optional<Micros> ExchangeTimes::ahead(const std::string& exchange) const {
   return found->second.ahead;
 }
 
+std::optional<Turnstile::Pass> Turnstile::enter(const std::stop_token& stop) {
+  std::unique_lock guard{mutex_};
+  if (!free_.wait(guard, stop, [this] { return !taken_; })) return std::nullopt;
+  taken_ = true;
+  return std::optional<Pass>{std::in_place, *this};
+}
+
+void Turnstile::leave() {
+  {
+    const std::lock_guard guard{mutex_};
+    taken_ = false;
+  }
+  free_.notify_all();
+}
+
+Fetchers::Place::Place(Fetchers& all, std::string exchange) : all_{all}, exchange_{std::move(exchange)} {
+  const std::lock_guard guard{all_.mutex_};
+  ++all_.fetching_[exchange_];
+}
+
+Fetchers::Place::~Place() {
+  const std::lock_guard guard{all_.mutex_};
+  --all_.fetching_[exchange_];
+}
+
+std::size_t Fetchers::Place::share(std::size_t pages) const {
+  const std::lock_guard guard{all_.mutex_};
+  const auto fills = all_.fetching_.at(exchange_);
+  return fills <= 1 ? pages : std::min(pages, std::max(kLeast, pages / fills));
+}
+
 Result<std::shared_ptr<sources::Connector>> connector_of(const Shop& shop, std::string_view exchange) {
   const auto found = shop.connectors.find(exchange);
   if (found != shop.connectors.end()) return found->second;
@@ -52,13 +83,6 @@ std::vector<Instrument> joined(std::vector<Instrument> fresh, const std::vector<
 }
 
 }  // namespace
-
-Result<std::unique_lock<std::timed_mutex>> turn_at_listing(Shop& shop, const Caller& caller) {
-  std::unique_lock turn{shop.listing, std::defer_lock};
-  while (!turn.try_lock_for(std::chrono::milliseconds{50}))
-    if (caller.stopped()) return Caller::cancelled();
-  return turn;
-}
 
 Result<void> renew_listing(Shop& shop, Caller& caller, WriterHub::Lease& lease,
                            const std::shared_ptr<sources::Connector>& connector, const std::string& market) {
@@ -98,8 +122,8 @@ class LocalFiller final : public Filler {
     if (!connector) return std::unexpected{std::move(connector).error()};
     if (auto traits = traits_of(**connector, market); !traits) return std::unexpected{std::move(traits).error()};
     detail::Caller caller{*shop_, {}, std::move(stop)};
-    const auto turn = detail::turn_at_listing(*shop_, caller);
-    if (!turn) return std::unexpected{turn.error()};
+    const auto turn = shop_->listing.enter(caller.stop());
+    if (!turn) return detail::Caller::cancelled();
     auto listing = shop_->store->instruments(exchange, market);
     if (!listing) return std::unexpected{std::move(listing).error()};
     if (*listing && (*listing)->at + max_age > shop_->clock.now()) return {};

@@ -120,9 +120,6 @@ class Caller {
   std::shared_ptr<Bell> bell_ = std::make_shared<Bell>();
 };
 
-// The turn to renew a list of instruments: whoever waited looks at the store again.
-Result<std::unique_lock<std::timed_mutex>> turn_at_listing(Shop& shop, const Caller& caller);
-
 // Asks the exchange for its instruments and stores the list: probed listings stay, and so do instruments that are gone.
 Result<void> renew_listing(Shop& shop, Caller& caller, WriterHub::Lease& lease,
                            const std::shared_ptr<sources::Connector>& connector, const std::string& market);

@@ -26,6 +26,17 @@ std::unexpected<Error> error_of(Result<T>& result) {
   return std::unexpected{std::move(result).error()};
 }
 
+// Whether rows may be stored in the window: asking the store for rows of a range that was never touched is a search for
+// nothing.
+bool may_hold(const std::optional<store::Manifest>& manifest, TimeRange window) {
+  if (!manifest) return false;
+  const auto overlaps = [&](const store::Segment& segment) {
+    return segment.layer == store::Layer::validated && segment.first < window.end() && window.begin() <= segment.last;
+  };
+  return std::ranges::any_of(manifest->looked, [&](TimeRange range) { return range.overlaps(window); }) ||
+         std::ranges::any_of(manifest->segments, overlaps);
+}
+
 std::size_t pages_in_flight(const sources::Connector& connector, const IngestOptions& options) {
   const auto paced = static_cast<std::int64_t>(std::ceil(std::min(connector.permitted_rate(), 1e6) * kSecondsInFlight));
   return static_cast<std::size_t>(
@@ -150,9 +161,11 @@ Result<void> Fill::open() {
   auto lease = caller_.lease();
   if (!lease) return error_of(lease);
   const auto& exchange = series_.instrument.exchange.text();
-  auto run = lease->access([&](store::Writer& writer) -> Result<store::IngestRun> {
-    if (auto claimed = writer.claim_origin(exchange, connector_->origin()); !claimed) return error_of(claimed);
-    return writer.begin_run(series_, request_.range, Channel::rest);
+  auto run = caller_.aside([&] {
+    return lease->access([&](store::Writer& writer) -> Result<store::IngestRun> {
+      if (auto claimed = writer.claim_origin(exchange, connector_->origin()); !claimed) return error_of(claimed);
+      return writer.begin_run(series_, request_.range, Channel::rest);
+    });
   });
   if (!run) return error_of(run);
   desk_.ingest_id = run->id;
@@ -178,8 +191,8 @@ Result<Instrument> Fill::find_instrument() {
       }
     }
     if (renewed) break;
-    const auto turn = turn_at_listing(shop_, caller_);
-    if (!turn) return std::unexpected{turn.error()};
+    const auto turn = shop_.listing.enter(caller_.stop());
+    if (!turn) return Caller::cancelled();
     // Whoever had the turn before may have brought the list.
     if (const auto again = shop_.store->instruments(id.exchange.text(), id.market.text());
         again && *again && (!*listing || (*again)->at != (*listing)->at))
@@ -263,11 +276,11 @@ Result<void> Fill::get_pages(const std::vector<TimeRange>& ranges, Claims::Ticke
     const auto pages = connector_->pages(series_, range);
     requests.insert(requests.end(), pages.begin(), pages.end());
   }
-  PageStream stream{
-      connector_,    shop_.executor, series_, std::move(requests), pages_in_flight(*connector_, shop_.options),
-      caller_.bell()};
+  const auto in_flight = pages_in_flight(*connector_, shop_.options);
+  PageStream stream{connector_, shop_.executor, series_, std::move(requests), in_flight, caller_.bell()};
+  const Fetchers::Place place{shop_.fetchers, series_.instrument.exchange.text()};
   std::optional<Pending> pending;
-  const auto requests_before = report_.requests;
+  std::size_t counted = 0;
   auto last_commit = steady_clock::now();
   auto last_move = last_commit;
   for (;;) {
@@ -282,8 +295,10 @@ Result<void> Fill::get_pages(const std::vector<TimeRange>& ranges, Claims::Ticke
       last_commit = last_move = steady_clock::now();
     }
     const bool skips = life_.proven && stream.unasked_from() && *stream.unasked_from() < *life_.proven;
+    stream.set_limit(place.share(in_flight));
     if (!skips) stream.top_up();  // pages before the first bar are accounted for by the next plan
-    report_.requests = std::max(report_.requests, requests_before + static_cast<std::int64_t>(stream.asked()));
+    report_.requests += static_cast<std::int64_t>(stream.asked() - counted);
+    counted = stream.asked();
     caller_.reporter.requests(report_.requests);
     if (!pending) {
       if (is_due(stream, last_commit) || (skips && stream.ready() > 0)) {
@@ -316,8 +331,7 @@ Result<Account> Fill::commit(std::vector<sources::Page> pages, const Life& life)
   auto account = lease_->access([&](store::Writer& writer) -> Result<Account> {
     auto manifest = shop_.store->manifest(series_);
     if (!manifest) return error_of(manifest);
-    const bool held = *manifest && ((*manifest)->rows > 0 || (*manifest)->tail.size() > 0);
-    auto stored = held ? writer.current(series_, window) : Result<BarColumns>{};
+    auto stored = may_hold(*manifest, window) ? writer.current(series_, window) : Result<BarColumns>{};
     if (!stored) return error_of(stored);
     const auto instrument = with_first_bar(*instrument_, *manifest, life, series_.timeframe);
     auto accounted = account_for(std::move(pages), *manifest, *stored, instrument, life, desk_, shop_.clock.now());

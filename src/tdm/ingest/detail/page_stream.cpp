@@ -31,7 +31,7 @@ PageStream::PageStream(std::shared_ptr<sources::Connector> connector, boost::asi
       bell_{std::move(bell)} {}
 
 void PageStream::top_up() {
-  while (asked_ < pages_.size() && asked_ - settled_ < limit_) ask(asked_++);
+  while (asked_ < pages_.size() && asked_ < settled_ + limit_) ask(asked_++);
 }
 
 void PageStream::ask(std::size_t page) {

@@ -49,6 +49,7 @@ class PageStream {
   bool exhausted(std::size_t ahead = 0) const { return taken_ + ahead == pages_.size(); }
   std::size_t asked() const { return asked_; }
   std::size_t limit() const { return limit_; }
+  void set_limit(std::size_t limit) { limit_ = limit; }
   // Where the pages begin that were not asked for yet; nothing when all were.
   std::optional<TimePoint> unasked_from() const;
 

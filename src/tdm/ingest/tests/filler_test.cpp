@@ -418,7 +418,7 @@ TEST(Cancel, ReturnsSoonKeepsWhatIsDurableAndResumes) {
   bench.connector->slow_down(10ms);
   std::stop_source stop;
   std::chrono::steady_clock::time_point stopped;
-  const auto range = hours(0, 24 * 10);  // 144 pages
+  const auto range = hours(0, 24 * 4);  // 58 pages
   const auto cancelled = bench.fill(range, stop.get_token(), [&](const Progress& progress) {
     if (progress.done_bars < 2'000 || stop.stop_requested()) return;
     stopped = std::chrono::steady_clock::now();
