@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "tdm/config/config.hpp"       // Config
-#include "tdm/query/market_data.hpp"   // MarketData
+#include "tdm/config/config.hpp"      // Config
+#include "tdm/query/market_data.hpp"  // MarketData
 
 namespace tdm::app {
 
@@ -17,8 +17,9 @@ struct OpenOptions {
   std::chrono::milliseconds timeout{30'000};
 };
 
-// Everything behind one door, wired: config -> store, connectors, rules, ingest, query; or remote. Construction reads the
-// configuration and touches no network; the store's folders are made when first written. Destruction waits for what runs.
+// Everything behind one door, wired: config -> store, connectors, rules, ingest, query; or remote. Construction reads
+// the configuration and touches no network; the store's folders are made when first written. Destruction waits for what
+// runs.
 class Door {
  public:
   static Result<std::shared_ptr<Door>> open(const OpenOptions& options);
@@ -28,6 +29,6 @@ class Door {
   virtual const config::Config& config() const = 0;
 };
 
-std::string_view version();   // "0.1.0"
+std::string_view version();  // "0.1.0"
 
 }  // namespace tdm::app

@@ -46,7 +46,7 @@ Result<std::string> read_file(const std::string& path) {
 
 Result<void> override_log_level(Config& config, const std::optional<std::string>& level) {
   if (!level) return {};
-  const auto normal = detail::normal_log_level(*level);
+  const auto normal = normal_log_level(*level);
   if (!normal)
     return fail(ErrorCode::configuration,
                 fmt::format("configuration error: LOG_LEVEL: expected trace, debug, info, warn or error in the "

@@ -90,6 +90,9 @@ Result<Config> load_file(const std::string& path, std::optional<std::string> log
 Result<Config> load_text(std::string_view text, std::string file_name,
                          std::optional<std::string> log_level_override = std::nullopt);
 
+// A log level as the rest of the house spells it ("warn" for "WARNING"); nothing when it is none.
+std::optional<std::string> normal_log_level(std::string_view text);
+
 // The file a command or an embedded engine uses: `explicit_path`, else CONFIG_PATH, else ./config/local.yaml when it
 // exists, else built-in defaults with data under TDM_HOME or the user's data directory. `getenv` is passed in for
 // tests.

@@ -15,7 +15,8 @@
 #include "tdm/config/detail/keys.hpp"
 #include "tdm/core/time.hpp"  // parse_time_bound
 
-namespace tdm::config::detail {
+namespace tdm::config {
+namespace detail {
 namespace {
 
 std::string lower(std::string_view text) {
@@ -287,14 +288,6 @@ class Loader {
 
 }  // namespace
 
-std::optional<std::string> normal_log_level(std::string_view text) {
-  auto word = lower(text);
-  if (std::ranges::count(kLogLevels, word) == 0) return std::nullopt;
-  if (word == "warning") return "warn";
-  if (word == "critical") return "error";
-  return word;
-}
-
 std::expected<Config, KeyComplaint> read_document(const Node& root) {
   if (root.kind != Node::Kind::mapping)
     return std::unexpected{KeyComplaint{root.place, "", fmt::format("expected a mapping, found {}", found(root))}};
@@ -311,4 +304,14 @@ std::expected<Config, KeyComplaint> read_document(const Node& root) {
   return config;
 }
 
-}  // namespace tdm::config::detail
+}  // namespace detail
+
+std::optional<std::string> normal_log_level(std::string_view text) {
+  auto word = detail::lower(text);
+  if (std::ranges::count(detail::kLogLevels, word) == 0) return std::nullopt;
+  if (word == "warning") return "warn";
+  if (word == "critical") return "error";
+  return word;
+}
+
+}  // namespace tdm::config

@@ -18,7 +18,4 @@ struct KeyComplaint {
 // Reads the tree by the table of keys. Of several mistakes the first in the file is reported.
 std::expected<Config, KeyComplaint> read_document(const Node& root);
 
-// The level as it is used ("warn" for "WARNING"), or nothing when it is none.
-std::optional<std::string> normal_log_level(std::string_view text);
-
 }  // namespace tdm::config::detail

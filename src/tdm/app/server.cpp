@@ -1,0 +1,98 @@
+#include "tdm/app/server.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+
+#include "tdm/app/detail/collector.hpp"
+#include "tdm/app/detail/embedded.hpp"
+#include "tdm/app/detail/logging.hpp"
+#include "tdm/telemetry/log.hpp"
+
+namespace tdm::app {
+namespace {
+
+using namespace std::chrono_literals;
+using telemetry::Level;
+
+// With what comes after it (closing the store) within the ten seconds that a supervisor waits.
+constexpr auto kDrain = 7s;
+
+void wait_for(const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock{mutex};
+  never.wait(lock, stop, [] { return false; });
+}
+
+bool is_open_to_all(std::string_view host) { return host == "0.0.0.0" || host == "::"; }
+
+serve::ApiOptions api_options(const config::Config& config, const std::atomic<bool>& ending) {
+  serve::ApiOptions options;
+  options.environment = config.environment;
+  options.hide_error_details = detail::is_production(config);
+  options.page_rows = config.limits.page_rows;
+  options.read_through_bars = config.limits.read_through_bars;
+  options.ready = [&ending]() -> Result<void> {
+    if (ending) return fail(ErrorCode::unavailable, "the server is ending");
+    return {};
+  };
+  return options;
+}
+
+net::ServerOptions server_options(const config::Config& config) {
+  net::ServerOptions options;
+  options.host = config.api.host;
+  options.port = config.api.port;
+  options.connections = static_cast<std::size_t>(config.limits.connections);
+  options.header_bytes = static_cast<std::size_t>(config.limits.header_bytes);
+  options.body_bytes = static_cast<std::size_t>(config.limits.body_bytes);
+  options.write_timeout = config.limits.request_timeout;
+  return options;
+}
+
+void warn_about(const config::Config& config) {
+  if (is_open_to_all(config.api.host))
+    telemetry::log(Level::warn, "api.host is open to every network and asks for no key",
+                   {{"host", std::string_view{config.api.host}}});
+  if (config.cache.type != "memory")
+    telemetry::log(Level::warn, "cache.type is not built in; answers are not cached",
+                   {{"type", std::string_view{config.cache.type}}});
+}
+
+}  // namespace
+
+Result<void> run_server(config::Config config, const std::stop_token& stop,
+                        const std::function<void(std::uint16_t port)>& on_listening) {
+  telemetry::configure_log(detail::log_options_of(config));
+  auto embedded = detail::Embedded::open(std::move(config));
+  if (!embedded) return std::unexpected{std::move(embedded).error()};
+  const auto& settings = (*embedded)->config();
+  auto lease = (*embedded)->hub().acquire(settings.limits.lock_timeout, stop);
+  if (!lease) return std::unexpected{std::move(lease).error()};
+
+  std::atomic<bool> ending{false};
+  serve::Api api{(*embedded)->shared_data(), api_options(settings, ending)};
+  auto server = net::HttpServer::start(
+      server_options(settings), [&api](const net::ServerRequest& request) { return api.handle(request); },
+      [&api](int status, std::string_view detail) { return api.refuse(status, detail); });
+  if (!server) return std::unexpected{std::move(server).error()};
+  warn_about(settings);
+  telemetry::log(Level::info, "listening",
+                 {{"host", std::string_view{settings.api.host}}, {"port", std::int64_t{(*server)->port()}}});
+  if (on_listening) on_listening((*server)->port());
+
+  {
+    const detail::Collector collector{(*embedded)->data(), settings.collect};
+    wait_for(stop);
+    telemetry::log(Level::info, "ending: requests in flight may finish");
+    ending = true;
+  }
+  (*server)->drain(kDrain);
+  api.stop();
+  server->reset();
+  telemetry::log(Level::info, "ended");
+  return {};
+}
+
+}  // namespace tdm::app
