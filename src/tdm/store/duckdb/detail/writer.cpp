@@ -8,6 +8,7 @@
 #include <tuple>
 #include <utility>
 
+#include "tdm/store/duckdb/detail/closing_hash.hpp"    // take_closing_hash
 #include "tdm/store/duckdb/detail/recovery.hpp"        // reconcile_series, sweep
 #include "tdm/store/duckdb/detail/segment_reader.hpp"  // read_rows, value_hash
 #include "tdm/store/duckdb/detail/segment_writer.hpp"  // write_segment
@@ -168,7 +169,9 @@ Result<std::unique_ptr<Writer>> DuckDbWriter::open(Site site, std::chrono::milli
 DuckDbWriter::~DuckDbWriter() {
   const bool clean = catalog_ != nullptr;
   catalog_.reset();
-  if (clean && marked_) remove_file(site_.layout.unclean_mark());
+  if (!clean) return;
+  leave_closing_hash(site_.db_path);
+  if (marked_) remove_file(site_.layout.unclean_mark());
 }
 
 Result<void> DuckDbWriter::ready() {
@@ -183,6 +186,7 @@ Result<void> DuckDbWriter::open_catalogue() {
   const auto& layout = site_.layout;
   for (const auto& folder : {layout.manifests(), layout.superseded_folder()})
     if (auto made = make_folders(folder); !made) return made;
+  if (auto same = take_closing_hash(site_.db_path); !same) return same;
   auto catalog = Catalog::open(site_.db_path);
   if (!catalog) return std::unexpected{std::move(catalog).error()};
   catalog_ = *std::move(catalog);
