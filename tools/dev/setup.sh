@@ -54,7 +54,8 @@ install_packages() { # GROUP...
 find_python() {
   local candidate
   for candidate in "${TDM_PYTHON_PROGRAM:-}" /usr/bin/python3 python3.11; do
-    [[ -n $candidate ]] && command -v "$candidate" >/dev/null || continue
+    [[ -n $candidate ]] || continue
+    command -v "$candidate" >/dev/null || continue
     "$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || continue
     command -v "$candidate"
     return

@@ -1,6 +1,89 @@
 #!/usr/bin/env bash
-# Every test the tree has: set up, build, run.
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-./dev build
-ctest --preset release
+# Every test the tree has, stage by stage. A failed stage does not keep the next from running; one failure fails all.
+# Usage: tools/dev/test.sh [--quick] [--stage NAME]
+#   --quick       without the sanitizer build and the fuzz targets
+#   --stage NAME  that one alone: setup build unit lint python asan fuzz
+# TDM_JOBS: how many compilers run at once. TDM_FUZZ_SECONDS: how long each fuzz target runs (60).
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+
+stage_limit=2400 # seconds: a stage that hangs is a failure, too
+jobs=${TDM_JOBS:-$(nproc)}
+export TDM_JOBS=$jobs
+
+say() { printf 'test: %s\n' "$*" >&2; }
+
+build_preset() { # PRESET
+  cmake --preset "$1" >/dev/null && cmake --build --preset "$1" --parallel "$jobs"
+}
+
+stage_setup() { if [[ -n ${TDM_TEST_QUICK:-} ]]; then tools/dev/setup.sh; else tools/dev/setup.sh fuzz; fi; }
+
+stage_build() { ./dev build; }
+
+stage_unit() { ctest --preset release --parallel "$jobs"; }
+
+stage_lint() { tools/dev/lint.sh; }
+
+stage_python() {
+  local folders=() folder
+  for folder in python/tests tests/tidy sim/tests tests/e2e; do [[ -d $folder ]] && folders+=("$folder"); done
+  .venv/bin/python -m pytest -q --durations=10 "${folders[@]}"
+}
+
+stage_asan() { build_preset asan && ctest --preset asan --parallel "$jobs"; }
+
+# One target: what it learned stays in the build folder, and what it found is named.
+fuzz_target() { # NAME
+  local name=$1 work=build/fuzz/corpus/$1 found=build/fuzz/findings/$1/
+  mkdir -p "$work" "$found"
+  if "build/fuzz/bin/fuzz_$name" -max_total_time="${TDM_FUZZ_SECONDS:-60}" -timeout=10 -rss_limit_mb=2048 \
+    -artifact_prefix="$found" -print_final_stats=1 "$work" "tests/fuzz/corpus/$name" >"$found/log" 2>&1; then
+    say "fuzz $name: $(awk '/stat::number_of_executed_units/ { print $2 }' "$found/log") inputs, no finding"
+  else
+    tail -n 40 "$found/log" >&2
+    say "fuzz $name: FOUND something, see $found"
+    return 1
+  fi
+}
+
+stage_fuzz() {
+  build_preset fuzz || return
+  export -f fuzz_target say
+  local source
+  for source in tests/fuzz/*_fuzz.cpp; do basename "$source" _fuzz.cpp; done |
+    xargs -P "$jobs" -I {} bash -c 'fuzz_target {}'
+}
+
+# --- the run ---------------------------------------------------------------------------------------------------------
+
+stages=(setup build unit lint python asan fuzz)
+while [[ $# -gt 0 ]]; do
+  case $1 in
+    --quick) stages=(setup build unit lint python); export TDM_TEST_QUICK=1; shift ;;
+    --stage)
+      [[ " ${stages[*]} " == *" ${2:-} "* ]] || { say "there is no stage '${2:-}'; there are: ${stages[*]}"; exit 2; }
+      "stage_$2"
+      exit
+      ;;
+    *) say "unknown option $1; there are --quick and --stage"; exit 2 ;;
+  esac
+done
+
+report=() failures=0
+for stage in "${stages[@]}"; do
+  say "--- $stage"
+  begin=$SECONDS
+  if timeout --foreground --kill-after=30 "$stage_limit" tools/dev/test.sh --stage "$stage" >&2; then verdict=ok; else
+    verdict=FAILED
+    failures=$((failures + 1))
+  fi
+  report+=("$(printf '%-8s %-6s %5d s' "$stage" "$verdict" $((SECONDS - begin)))")
+  # Nothing can be judged that was not built.
+  [[ $verdict == ok || ($stage != setup && $stage != build) ]] || break
+done
+
+say "--- summary"
+for line in "${report[@]}"; do say "$line"; done
+say "$(printf '%-8s %-6s %5d s' all "$([[ $failures == 0 ]] && echo ok || echo FAILED)" "$SECONDS")"
+[[ $failures == 0 ]]
