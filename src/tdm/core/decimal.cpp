@@ -159,7 +159,7 @@ std::string Decimal::to_text() const {
 
 double Decimal::to_double() const {
   // Both operands are exact doubles here, so the one rounding of the operation gives the nearest double.
-  constexpr UInt128 kExact = UInt128{1} << 53;
+  constexpr UInt128 kExact = UInt128{1} << 53U;
   static constexpr std::array<double, 23> kTens{1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                                 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
   if (magnitude(coefficient_) <= kExact && scale_ >= 0 && scale_ < static_cast<int>(kTens.size()))

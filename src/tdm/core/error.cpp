@@ -48,15 +48,15 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::vector<std::string> nearest(std::string_view text, const std::vector<std::string>& candidates, std::size_t limit) {
   // A third of the letters wrong is no typing error any more.
   const std::size_t bound = std::max<std::size_t>(2, text.size() / 3);
-  std::vector<std::pair<std::size_t, const std::string*>> ranked;
-  for (const auto& candidate : candidates)
-    if (const auto distance = edit_distance(text, candidate); distance <= bound)
-      ranked.emplace_back(distance, &candidate);
-  std::ranges::stable_sort(ranked, {}, [](const auto& entry) { return entry.first; });
+  std::vector<std::pair<std::size_t, std::size_t>> ranked;  // distance, and place in the list
+  for (std::size_t place = 0; place < candidates.size(); ++place)
+    if (const auto distance = edit_distance(text, candidates[place]); distance <= bound)
+      ranked.emplace_back(distance, place);
+  std::ranges::sort(ranked);
   std::vector<std::string> names;
-  for (const auto& entry : ranked) {
+  for (const auto& [distance, place] : ranked) {
     if (names.size() == limit) break;
-    names.push_back(*entry.second);
+    names.push_back(candidates[place]);
   }
   return names;
 }

@@ -17,7 +17,7 @@ bool is_ascii(char c) { return static_cast<unsigned char>(c) < 0x80; }
 // Well-formed UTF-8 by the table of the Unicode standard (3-7): no overlong forms, no surrogates, nothing above
 // U+10FFFF.
 bool is_utf8(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto byte = [&](std::size_t i) -> unsigned { return static_cast<unsigned char>(text[i]); };
   for (std::size_t i = 0; i < text.size();) {
     const auto lead = byte(i);
     const std::size_t length = lead < 0x80   ? 1
@@ -28,7 +28,7 @@ bool is_utf8(std::string_view text) {
                                              : 0;
     if (length == 0 || text.size() - i < length) return false;
     for (std::size_t k = 1; k < length; ++k)
-      if ((byte(i + k) & 0xC0) != 0x80) return false;
+      if ((byte(i + k) & 0xC0U) != 0x80U) return false;
     if (length > 2) {
       const auto second = byte(i + 1);
       if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) || (lead == 0xF0 && second < 0x90) ||
@@ -59,18 +59,18 @@ template <class Tag>
 struct NameRule;
 template <>
 struct NameRule<ExchangeTag> {
-  static constexpr std::string_view kind = "exchange", form = kIdentifierForm;
+  static constexpr std::string_view kKind = "exchange", kForm = kIdentifierForm;
   static bool holds(std::string_view text) { return is_identifier(text); }
 };
 template <>
 struct NameRule<MarketTag> {
-  static constexpr std::string_view kind = "market", form = kIdentifierForm;
+  static constexpr std::string_view kKind = "market", kForm = kIdentifierForm;
   static bool holds(std::string_view text) { return is_identifier(text); }
 };
 template <>
 struct NameRule<SymbolTag> {
-  static constexpr std::string_view kind = "symbol";
-  static constexpr std::string_view form = "1 to 64 bytes of letters, digits, '_', '.', '+', '-'";
+  static constexpr std::string_view kKind = "symbol";
+  static constexpr std::string_view kForm = "1 to 64 bytes of letters, digits, '_', '.', '+', '-'";
   static bool holds(std::string_view text) { return is_symbol(text); }
 };
 
@@ -83,8 +83,8 @@ Result<Name<Tag>> Name<Tag>::parse(std::string_view text) {
   using Rule = NameRule<Tag>;
   if (Rule::holds(text)) return Name{std::string{text}};
   return fail(ErrorCode::invalid_argument,
-              fmt::format("{} {} cannot be right: it is {}", Rule::kind, detail::quoted(text), Rule::form),
-              std::string{Rule::kind});
+              fmt::format("{} {} cannot be right: it is {}", Rule::kKind, detail::quoted(text), Rule::kForm),
+              std::string{Rule::kKind});
 }
 
 template class Name<ExchangeTag>;

@@ -60,12 +60,12 @@ std::int64_t month_of(TimePoint t) {
   const auto day = std::chrono::floor<days>(t).time_since_epoch();
   const auto era = floor_div(day.count(), kEra.count());
   const std::chrono::year_month_day date{std::chrono::sys_days{day - era * kEra}};
-  return era * kEraMonths + static_cast<int>(date.year()) * 12 + static_cast<int>(static_cast<unsigned>(date.month())) -
-         1;
+  return era * kEraMonths + std::int64_t{static_cast<int>(date.year())} * 12 +
+         static_cast<int>(static_cast<unsigned>(date.month())) - 1;
 }
 
 TimePoint start_of_month(std::int64_t month) {
-  constexpr std::int64_t kFirst = 1970 * 12;
+  constexpr std::int64_t kFirst = std::int64_t{1970} * 12;
   const auto era = floor_div(month - kFirst, kEraMonths);
   const auto in_era = month - era * kEraMonths;
   const auto year = std::chrono::year{static_cast<int>(in_era / 12)};

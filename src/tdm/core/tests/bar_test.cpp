@@ -55,7 +55,7 @@ TEST(NullableColumn, HasNoValidityWhileNothingIsNull) {
 BarColumns bar(int i) {
   BarColumns row;
   const double value = i;
-  row.open_time = {from_ms(i * 60'000)};
+  row.open_time = {from_ms(std::int64_t{i} * 60'000)};
   row.open = {value};
   row.high = {value + 1};
   row.low = {value - 1};

@@ -280,7 +280,7 @@ TEST(Decimal, ScaledIntegersComeBack) {
   std::mt19937_64 random{5};
   std::uniform_int_distribution<std::int64_t> any{std::numeric_limits<std::int64_t>::min()};
   for (int i = 0; i < 20'000; ++i) {
-    const auto coefficient = any(random) >> (random() % 64);
+    const auto coefficient = any(random) / (std::int64_t{1} << (random() % 63U));
     const auto scale = static_cast<int>(random() % 60);
     const auto value = Decimal::from_scaled(coefficient, scale);
     ASSERT_EQ(value.to_scaled(scale).value(), coefficient);

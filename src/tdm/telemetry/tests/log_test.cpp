@@ -97,6 +97,7 @@ TEST_F(Log, LinesOfSeveralThreadsStayWhole) {
   constexpr int kLines = 200;
   const auto text = written([] {
     std::vector<std::jthread> threads;
+    threads.reserve(kThreads);
     for (int i = 0; i < kThreads; ++i)
       threads.emplace_back([i] {
         for (int n = 0; n < kLines; ++n)

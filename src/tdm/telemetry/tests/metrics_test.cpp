@@ -60,8 +60,10 @@ TEST(Metrics, SurviveAnObservationOfForEver) {
 
 TEST(Metrics, ThreadsLoseNothing) {
   {
+    constexpr int kThreads = 4;
     std::vector<std::jthread> threads;
-    for (int i = 0; i < 4; ++i)
+    threads.reserve(kThreads);
+    for (int i = 0; i < kThreads; ++i)
       threads.emplace_back([] {
         for (int n = 0; n < 1000; ++n) {
           counter("tdm_test_threads_total", "Things.").add();
