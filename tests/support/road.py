@@ -124,10 +124,8 @@ api:
 exchange_clients:
   bybit:
     base_url: {base_url}
-    rate_limit: {
-      rate_limit}
-{
-      more}"""
+    rate_limit: {rate_limit}
+{more}"""
     )
     return path
 
@@ -136,13 +134,13 @@ exchange_clients:
 def server(folder: Path, config: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """`tdm serve` with that configuration, ready."""
     log = folder / "serve.err"
-    with process([TDM, "serve", "--config", config, "--port", str(port)], log)
-as running :
+    with process([TDM, "serve", "--config", config, "--port", str(port)], log) as running:
 
-    def
-    ready() -> bool : if running.poll() is not None : raise
-                                                      RuntimeError(f "the server ended: {log.read_text()[-2000:]}") try
-    : with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1) as answer:
+        def ready() -> bool:
+            if running.poll() is not None:
+                raise RuntimeError(f"the server ended: {log.read_text()[-2000:]}")
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1) as answer:
                     return bool(answer.status == 200)
             except OSError:
                 return False
@@ -168,6 +166,4 @@ def resident_mb(pid: int) -> float:
 
 def environment(config: Path) -> dict[str, str]:
     """The environment of a script that uses that configuration."""
-    return {
-    **os.environ, "CONFIG_PATH" : str(config)
-  }
+    return {**os.environ, "CONFIG_PATH": str(config)}
