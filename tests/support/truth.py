@@ -25,8 +25,7 @@ class Bars:
     def between(self, start_ms: int, end_ms: int) -> Bars:
         """Those with ``start <= open_time < end``."""
         inside = (self.open_time >= start_ms) & (self.open_time < end_ms)
-        return Bars(self.open_time[inside], {
-name: values[inside] for name, values in self.columns.items()})
+        return Bars(self.open_time[inside], {name: values[inside] for name, values in self.columns.items()})
 
 
 def minutes(truth: Path, market: str, symbol: str) -> Bars:
@@ -37,8 +36,7 @@ def minutes(truth: Path, market: str, symbol: str) -> Bars:
         filters=(pc.field("market") == market) & (pc.field("symbol") == symbol) & (pc.field("timeframe") == "1m"),
     ).sort_by("open_time")
     times = table["open_time"].cast("int64").to_numpy() // 1000
-    return Bars(times, {
-name: table[name].to_numpy() for name in FIELDS})
+    return Bars(times, {name: table[name].to_numpy() for name in FIELDS})
 
 
 @functools.cache
@@ -47,7 +45,7 @@ def _exact(value: float) -> Decimal:
 
 
 def _sum(values: Iterable[float]) -> float:
-#The exchange adds decimals; doubles added one after another would round a thousand times.
+    # The exchange adds decimals; doubles added one after another would round a thousand times.
     return float(sum((_exact(float(value)) for value in values), Decimal(0)))
 
 
@@ -75,5 +73,4 @@ def stored(path: Path) -> Bars:
     """What `tdm query --format parquet` wrote."""
     table = pq.read_table(path)
     times = table["open_time"].cast("int64").to_numpy() // 1000
-    return Bars(times, {
-name: table[name].to_numpy() for name in FIELDS})
+    return Bars(times, {name: table[name].to_numpy() for name in FIELDS})
