@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from conftest import Road
+from stores import Stores
 
 HEAD = """
 import json, sys, time
@@ -50,8 +50,8 @@ print(json.dumps([len(frame), client.get_coverage("BTCUSDT", "bybit", "1m").pres
 """
 
 
-def test_ctrl_c_returns_at_once_and_keeps_what_was_fetched(road: Road) -> None:
-    config = road.config("interrupted", rate_limit=10)
+def test_ctrl_c_returns_at_once_and_keeps_what_was_fetched(stores: Stores) -> None:
+    config = stores.config("interrupted", rate_limit=10)
     waits = []
     for _ in range(3):  # the machine may be busy with something else once
         with subprocess.Popen(command(INTERRUPTED), env=settings(config), stdout=subprocess.PIPE, text=True) as running:
@@ -96,8 +96,8 @@ if __name__ == "__main__":
 """
 
 
-def test_it_works_on_after_a_fork_and_when_pickled(road: Road) -> None:
-    assert output(FORKED, road.config("forked")) == [True] * 5
+def test_it_works_on_after_a_fork_and_when_pickled(stores: Stores) -> None:
+    assert output(FORKED, stores.config("forked")) == [True] * 5
 
 
 SPAWNED = """
@@ -112,11 +112,11 @@ if __name__ == "__main__":
 """
 
 
-def test_a_pickled_client_reopens_in_a_new_process(road: Road, tmp_path: Path) -> None:
+def test_a_pickled_client_reopens_in_a_new_process(stores: Stores, tmp_path: Path) -> None:
     (tmp_path / "spawned.py").write_text("def rows(client, ask):\n    return len(client.get_historical_data(**ask))\n")
     script = tmp_path / "script.py"
     script.write_text(HEAD + SPAWNED)
-    env = {**settings(road.config("spawned")), "PYTHONPATH": str(tmp_path)}
+    env = {**settings(stores.config("spawned")), "PYTHONPATH": str(tmp_path)}
     done = subprocess.run([sys.executable, script], env=env, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [24 * 1440] * 2
@@ -151,8 +151,8 @@ print(json.dumps([lengths, fetching]))
 """
 
 
-def test_threads_share_a_client_and_other_threads_run_meanwhile(road: Road) -> None:
-    lengths, longest = output("import pyarrow\n" + THREADS, road.config("threads", rate_limit=30))
+def test_threads_share_a_client_and_other_threads_run_meanwhile(stores: Stores) -> None:
+    lengths, longest = output("import pyarrow\n" + THREADS, stores.config("threads", rate_limit=30))
     assert lengths == [24 * 1440] * 8
     assert longest < 0.5  # a read that held the interpreter would have stopped the clock for a second
 
@@ -181,8 +181,8 @@ def words_on_a_terminal(code: str, config: Path) -> tuple[str, str]:
     return printed, words.decode()
 
 
-def test_progress_shows_by_itself_on_a_terminal_and_nowhere_else(road: Road) -> None:
-    config = road.config("slow", rate_limit=8)  # 35 pages: more than four seconds
+def test_progress_shows_by_itself_on_a_terminal_and_nowhere_else(stores: Stores) -> None:
+    config = stores.config("slow", rate_limit=8)  # 35 pages: more than four seconds
     printed, words = words_on_a_terminal(READ, config)
     assert printed == ""
     assert "bybit BTCUSDT 1m" in words
@@ -190,7 +190,11 @@ def test_progress_shows_by_itself_on_a_terminal_and_nowhere_else(road: Road) -> 
     assert words.endswith(" \r")
     assert words_on_a_terminal(READ, config) == ("", "")  # stored: over before anybody wonders
     elsewhere = subprocess.run(
-        command(READ), env=settings(road.config("elsewhere", rate_limit=8)), capture_output=True, text=True, timeout=120
+        command(READ),
+        env=settings(stores.config("elsewhere", rate_limit=8)),
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert (elsewhere.returncode, elsewhere.stdout, elsewhere.stderr) == (0, "", "")
 
@@ -212,8 +216,8 @@ print(json.dumps([same, list(frame.columns), str(frame.index.dtype), len(json.du
 """
 
 
-def test_all_outputs_give_the_same_bits(road: Road) -> None:
-    same, names, kind, size = output(OUTPUTS, road.config("outputs"))
+def test_all_outputs_give_the_same_bits(stores: Stores) -> None:
+    same, names, kind, size = output(OUTPUTS, stores.config("outputs"))
     assert all(same)
     assert names[:5] == ["open", "high", "low", "close", "volume"]
     assert {"finality", "quality_flags", "revision", "available_at", "recorded_at"} <= set(names)
@@ -240,7 +244,7 @@ print(json.dumps([sizes[2] - sizes[0], table.num_rows]))
 """
 
 
-def test_capsules_leak_nothing(road: Road) -> None:
-    growth_kb, rows = output(CAPSULES, road.config("outputs"))
+def test_capsules_leak_nothing(stores: Stores) -> None:
+    growth_kb, rows = output(CAPSULES, stores.config("outputs"))
     assert growth_kb < 4096
     assert rows == 24 * 1440

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import build_wheel
 import pytest
-from conftest import Road
+from stores import Stores
 
 HERE = Path(__file__).parent
 NEIGHBOURS = """
@@ -174,8 +174,8 @@ for output in ("pandas", "polars", "arrow", "numpy"):
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_it_works_beside_the_same_versions(road: Road, order: str) -> None:
-    neighbours([sys.executable, "-c", NEIGHBOURS, order], road)
+def test_it_works_beside_the_same_versions(stores: Stores, order: str) -> None:
+    neighbours([sys.executable, "-c", NEIGHBOURS, order], stores)
 
 
 @pytest.fixture(scope="module")
@@ -191,14 +191,14 @@ def older(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_it_works_beside_older_versions(road: Road, older: Path, order: str) -> None:
-    loaded = neighbours([str(older), "-c", NEIGHBOURS, order], road)
+def test_it_works_beside_older_versions(stores: Stores, older: Path, order: str) -> None:
+    loaded = neighbours([str(older), "-c", NEIGHBOURS, order], stores)
     assert any(name.startswith("libarrow.so.1400") for name in loaded)
 
 
-def neighbours(command: list[str], road: Road) -> list[str]:
+def neighbours(command: list[str], stores: Stores) -> list[str]:
     done = subprocess.run(
-        command, env=isolated(CONFIG_PATH=str(road.config("neighbours"))), capture_output=True, text=True, timeout=120
+        command, env=isolated(CONFIG_PATH=str(stores.config("neighbours"))), capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
     loaded: list[str] = json.loads(done.stdout)
