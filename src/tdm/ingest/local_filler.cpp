@@ -163,6 +163,7 @@ class LocalFiller final : public Filler {
   static Result<void> check_served(const Series& series, const sources::MarketTraits& traits) {
     if (std::ranges::find(traits.native, series.timeframe) == traits.native.end()) {
       std::vector<std::string> names;
+      names.reserve(traits.native.size());
       for (const auto timeframe : traits.native) names.emplace_back(timeframe.name());
       return fail(ErrorCode::invalid_argument,
                   fmt::format("{} serves no {} bars on {}", series.instrument.exchange.text(), series.timeframe.name(),

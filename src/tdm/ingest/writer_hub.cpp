@@ -57,17 +57,18 @@ Result<WriterHub::Lease> WriterHub::acquire(std::chrono::milliseconds wait, std:
   shared_->changing = true;
   guard.unlock();
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-  auto writer = shared_->store->lock(std::max(left, std::chrono::milliseconds{0}), stop);
-  if (writer && shared_->on_hold) shared_->on_hold();
+  auto locked = shared_->store->lock(std::max(left, std::chrono::milliseconds{0}), std::move(stop));
+  const bool holds = locked.has_value();
+  if (holds && shared_->on_hold) shared_->on_hold();
   guard.lock();
   shared_->changing = false;
-  if (writer) {
-    shared_->writer = *std::move(writer);
+  if (holds) {
+    shared_->writer = std::move(*locked);
     shared_->leases = 1;
   }
   guard.unlock();
   shared_->changed.notify_all();
-  if (!writer) return std::unexpected{std::move(writer).error()};
+  if (!holds) return std::unexpected{std::move(locked).error()};
   return Lease{shared_};
 }
 

@@ -21,14 +21,14 @@ std::string explain_window(const Sheet& sheet, std::size_t row) {
 }  // namespace
 
 std::span<const Rule> completeness_rules() {
-  static const Rule kRules[] = {
+  static const Rule rules[] = {
       {{"C6", 1, Severity::reject, 0, "rows lie inside the window that was asked for", {}},
        Freedom::none,
        inside_the_window,
        explain_window},
       {{"C1", 1, Severity::warn, 0, "every bar of the window that has ended is there", {}}, Freedom::series},
   };
-  return kRules;
+  return rules;
 }
 
 }  // namespace tdm::validate::detail

@@ -6,7 +6,7 @@
 namespace tdm::validate::detail {
 namespace {
 
-constexpr std::uint32_t kRevisedBit = 1U << 3;
+constexpr std::uint32_t kRevisedBit = 0x8U;
 
 std::optional<double> value_of(const Number& number) {
   return number.is_absent() ? std::nullopt : std::optional{number.nearest()};
@@ -106,7 +106,7 @@ std::vector<Repeat> find_repeats(const ObservationColumns& rows, std::span<const
 }
 
 std::span<const Rule> duplicate_rules() {
-  static const Rule kRules[] = {
+  static const Rule rules[] = {
       {{"D1", 1, Severity::warn, 0, "a bar that came before with the same values is kept once and counted", {}}},
       {{"D2",
         1,
@@ -115,7 +115,7 @@ std::span<const Rule> duplicate_rules() {
         "other values of a confirmed bar are a new revision; both are kept, and only a settled answer may bring them",
         {}}},
   };
-  return kRules;
+  return rules;
 }
 
 }  // namespace tdm::validate::detail

@@ -23,13 +23,13 @@ std::string explain_key(const Sheet& sheet, std::size_t) {
 }  // namespace
 
 std::span<const Rule> instrument_rules() {
-  static const Rule kRules[] = {
+  static const Rule rules[] = {
       {{"I2", 1, Severity::reject, 0, "the key names exchange, market and symbol", {}},
        Freedom::none,
        key_is_whole,
        explain_key},
   };
-  return kRules;
+  return rules;
 }
 
 }  // namespace tdm::validate::detail

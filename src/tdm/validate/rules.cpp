@@ -48,6 +48,7 @@ Result<void> check_parameters(const RuleInfo& info, const RuleSetting& setting) 
     const auto path = fmt::format("validation.rules.{}.{}", info.id, name);
     if (!info.parameters.contains(name)) {
       std::vector<std::string> names;
+      names.reserve(info.parameters.size());
       for (const auto& [known, ignored] : info.parameters) names.push_back(known);
       return fail(ErrorCode::invalid_argument, fmt::format("rule {} has no parameter \"{}\"", info.id, name), path,
                   nearest(name, names));
@@ -231,13 +232,13 @@ Result<Severity> parse_severity(std::string_view text) {
 namespace detail {
 
 std::span<const Rule> all_rules() {
-  static const auto kAll = [] {
+  static const auto all_of_them = [] {
     std::vector<Rule> all;
     for (const auto family : {instrument_rules(), time_rules(), completeness_rules(), shape_rules(), duplicate_rules()})
       all.insert(all.end(), family.begin(), family.end());
     return all;
   }();
-  return kAll;
+  return all_of_them;
 }
 
 const Rule* find_rule(std::string_view id) {
@@ -249,12 +250,12 @@ const Rule* find_rule(std::string_view id) {
 }  // namespace detail
 
 std::span<const RuleInfo> RuleSet::catalogue() {
-  static const auto kInfos = [] {
+  static const auto list = [] {
     std::vector<RuleInfo> infos;
     for (const auto& rule : all_rules()) infos.push_back(rule.info);
     return infos;
   }();
-  return kInfos;
+  return list;
 }
 
 Result<RuleSet> RuleSet::make(const std::map<std::string, RuleSetting>& settings) {

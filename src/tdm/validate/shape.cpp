@@ -9,9 +9,9 @@
 namespace tdm::validate::detail {
 namespace {
 
-constexpr std::uint32_t kInvertedBit = 1U << 0;
-constexpr std::uint32_t kIdleMoveBit = 1U << 1;
-constexpr std::uint32_t kZerosApartBit = 1U << 2;
+constexpr std::uint32_t kInvertedBit = 0x1U;
+constexpr std::uint32_t kIdleMoveBit = 0x2U;
+constexpr std::uint32_t kZerosApartBit = 0x4U;
 
 bool is_required(const Context& context, Field field) {
   return field <= Field::close || (field == Field::volume && has_volume(context.series));
@@ -125,7 +125,7 @@ std::string explain_zero(const Sheet&, std::size_t) {
 }  // namespace
 
 std::span<const Rule> shape_rules() {
-  static const Rule kRules[] = {
+  static const Rule rules[] = {
       {{"S9", 1, Severity::reject, 0, "every required field is there and is a number, plain or with an exponent", {}},
        Freedom::none,
        required_are_numbers,
@@ -157,7 +157,7 @@ std::span<const Rule> shape_rules() {
        zero_together,
        explain_zero},
   };
-  return kRules;
+  return rules;
 }
 
 }  // namespace tdm::validate::detail

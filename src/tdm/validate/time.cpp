@@ -68,7 +68,7 @@ std::string explain_repeat(const Sheet& sheet, std::size_t row) {
 }  // namespace
 
 std::span<const Rule> time_rules() {
-  static const Rule kRules[] = {
+  static const Rule rules[] = {
       {{"T4",
         1,
         Severity::reject,
@@ -120,7 +120,7 @@ std::span<const Rule> time_rules() {
        available_after_close,
        explain_available},
   };
-  return kRules;
+  return rules;
 }
 
 }  // namespace tdm::validate::detail

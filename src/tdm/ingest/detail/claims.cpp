@@ -26,7 +26,7 @@ Claims::Taken Claims::take(const Series& series, const std::vector<TimeRange>& w
 
 void Claims::wait(std::uint64_t seen, std::stop_token stop, std::chrono::milliseconds wait) {
   std::unique_lock guard{mutex_};
-  changed_.wait_for(guard, stop, wait, [&] { return changes_ != seen; });
+  changed_.wait_for(guard, std::move(stop), wait, [&] { return changes_ != seen; });
 }
 
 std::optional<Error> Claims::failure(const std::vector<std::shared_ptr<Claim>>& claims) {

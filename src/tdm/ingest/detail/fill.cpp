@@ -354,13 +354,13 @@ void Fill::absorb(const Account& account, Claims::Ticket& ticket) {
   asked_ = merge(std::move(asked_));
 
   const telemetry::Labels labels{{"exchange", series_.instrument.exchange.text()}};
-  const auto add = [&](std::string_view name, std::string_view help, std::int64_t by, telemetry::Labels with) {
+  const auto add = [&](std::string_view name, std::string_view help, std::int64_t by, const telemetry::Labels& with) {
     if (by > 0) telemetry::counter(name, help, with).add(static_cast<std::uint64_t>(by));
   };
   const auto rows = [&](std::string outcome, std::int64_t by) {
     auto with = labels;
     with.emplace_back("outcome", std::move(outcome));
-    add("tdm_ingest_rows_total", "Rows that came, by what became of them", by, std::move(with));
+    add("tdm_ingest_rows_total", "Rows that came, by what became of them", by, with);
   };
   rows("stored", static_cast<std::int64_t>(account.batch.validated.size()));
   rows("unchanged", account.unchanged);

@@ -16,7 +16,7 @@ void Bell::ring() {
 
 void Bell::wait(std::stop_token stop, std::chrono::steady_clock::time_point until) {
   std::unique_lock guard{mutex_};
-  rung_.wait_until(guard, stop, until, [this] { return ringing_; });
+  rung_.wait_until(guard, std::move(stop), until, [this] { return ringing_; });
   ringing_ = false;
 }
 

@@ -21,7 +21,7 @@ void spawn(const asio::any_io_executor& executor, std::shared_ptr<sources::Conne
            asio::awaitable<Result<T>> work, Done done) {
   asio::co_spawn(
       executor, std::move(work),
-      [connector = std::move(connector), done = std::move(done)](std::exception_ptr broken, Result<T> result) {
+      [connector = std::move(connector), done = std::move(done)](const std::exception_ptr& broken, Result<T> result) {
         if (!broken) return done(std::move(result));
         try {
           std::rethrow_exception(broken);

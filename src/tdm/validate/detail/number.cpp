@@ -11,7 +11,7 @@ namespace {
 __extension__ using Int128 = __int128;
 
 constexpr int kSmallDigits = 18;  // 10^18 - 1 fits an int64, and scaling it by 10^18 more still fits 128 bits
-constexpr std::int64_t kExactInDouble = std::int64_t{1} << 53;
+constexpr std::int64_t kExactInDouble = 9'007'199'254'740'992;  // 2^53
 
 constexpr auto kPowersOfTen = [] {
   std::array<std::int64_t, kSmallDigits + 1> powers{};
@@ -30,7 +30,8 @@ double nearest_of(std::string_view text, std::int64_t coefficient, int scale) {
   if (coefficient <= kExactInDouble && coefficient >= -kExactInDouble)
     return static_cast<double>(coefficient) / static_cast<double>(power_of_ten(scale));
   double value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
+  const char* const begin = text.data();
+  std::from_chars(begin, begin + text.size(), value);
   return value;
 }
 
@@ -38,8 +39,9 @@ double nearest_of(std::string_view text, std::int64_t coefficient, int scale) {
 // double.
 bool names_no_finite_double(std::string_view text) {
   double value = 0;
-  const char* end = text.data() + text.size();
-  const auto [parsed, error] = std::from_chars(text.data(), end, value);
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const auto [parsed, error] = std::from_chars(begin, end, value);
   if (parsed != end) return false;
   if (error == std::errc::result_out_of_range) {  // too large, or too small, which is no matter of finiteness
     const auto exponent = text.find_first_of("eE");
