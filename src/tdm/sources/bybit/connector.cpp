@@ -74,8 +74,8 @@ Result<std::shared_ptr<Connector>> BybitConnector::make(const ConnectorOptions& 
   if (!governor) return std::unexpected{std::move(governor).error()};
   net::HttpClientOptions http;
   http.proxy = options.proxy;
-  return std::shared_ptr<Connector>{new BybitConnector{*std::move(hosts), std::move(executor), std::move(http),
-                                                       *std::move(governor), clock, policy}};
+  return std::shared_ptr<Connector>{
+      new BybitConnector{*std::move(hosts), std::move(executor), std::move(http), *std::move(governor), clock, policy}};
 }
 
 BybitConnector::BybitConnector(Hosts hosts, asio::any_io_executor executor, net::HttpClientOptions http,

@@ -30,7 +30,7 @@ void count(std::string_view outcome) {
 }
 
 // False when the wait was cancelled.
-asio::awaitable<bool> sleep_for(std::chrono::milliseconds wait) {
+asio::awaitable<bool> rest_for(std::chrono::milliseconds wait) {
   asio::steady_timer timer{co_await asio::this_coro::executor, wait};
   const auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
   co_return !error;
@@ -54,10 +54,7 @@ Error prefixed(Error error, const std::string& what) {
 
 RestClient::RestClient(asio::any_io_executor executor, net::HttpClientOptions http,
                        std::shared_ptr<net::Governor> governor, const Clock& clock, net::RetryPolicy policy)
-    : http_{std::move(executor), std::move(http)},
-      governor_{std::move(governor)},
-      clock_{clock},
-      policy_{policy} {}
+    : http_{std::move(executor), std::move(http)}, governor_{std::move(governor)}, clock_{clock}, policy_{policy} {}
 
 asio::awaitable<Result<net::HttpReply>> RestClient::get(net::Url base, std::string target, std::string what) {
   const auto deadline = steady_clock::now() + policy_.deadline;
@@ -73,7 +70,7 @@ asio::awaitable<Result<net::HttpReply>> RestClient::get(net::Url base, std::stri
         number + 1 >= policy_.attempts || corrupt >= kCorruptAttempts || steady_clock::now() + wait >= deadline;
     if (verdict.next == Next::give_up || last) co_return std::unexpected{prefixed(std::move(verdict.error), what)};
 
-    const bool woke = co_await sleep_for(wait);
+    const bool woke = co_await rest_for(wait);
     if (!woke) co_return fail(ErrorCode::cancelled, fmt::format("{}: cancelled while waiting to ask again", what));
   }
 }

@@ -68,8 +68,8 @@ class FakeBybit {
     if (symbol == "NOPEUSDT") return envelope("{}", 10001, "params error: symbol invalid");
     const auto timeframe = timeframe_of(parameter(request, "interval"));
     if (!timeframe) return envelope("{}", 10001, "Invalid period!");
-    const auto end = std::min(std::stoll(parameter(request, "end")), kNow);
-    const auto start = std::max(std::stoll(parameter(request, "start")), kFirstBar);
+    const auto end = std::min<std::int64_t>(std::stoll(parameter(request, "end")), kNow);
+    const auto start = std::max<std::int64_t>(std::stoll(parameter(request, "start")), kFirstBar);
     std::string rows;
     int count = 0;
     for (auto open = timeframe->open_of(from_ms(end));
