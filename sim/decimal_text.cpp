@@ -14,7 +14,7 @@ constexpr std::array<std::int64_t, 19> kPowers = [] {
   return powers;
 }();
 constexpr int kLargestScale = 18;
-constexpr std::int64_t kExactInDouble = std::int64_t{1} << 53;
+constexpr std::int64_t kExactInDouble = 9'007'199'254'740'992;  // 2^53
 
 void append_integer(std::string& to, std::uint64_t value) {
   std::array<char, 20> digits;

@@ -9,8 +9,8 @@
 namespace tdm::sim {
 namespace {
 
-constexpr std::size_t kEndlessBytes = std::size_t{1} << 30;
-constexpr std::size_t kEndlessPiece = std::size_t{1} << 16;
+constexpr std::size_t kEndlessBytes = std::size_t{1} << 30U;
+constexpr std::size_t kEndlessPiece = std::size_t{1} << 16U;
 
 template <class... Handlers>
 struct Overloaded : Handlers... {

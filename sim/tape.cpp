@@ -39,11 +39,11 @@ constexpr std::int64_t power_of_ten(int exponent) {
 }
 
 constexpr double triangle(std::uint64_t bits) {  // [-1, 1), mostly near 0
-  return static_cast<double>(static_cast<std::int64_t>((bits & 0xFFFF) + ((bits >> 16) & 0xFFFF)) - 65'535) / 65'536;
+  return static_cast<double>(static_cast<std::int64_t>((bits & 0xFFFFU) + ((bits >> 16U) & 0xFFFFU)) - 65'535) / 65'536;
 }
 
 std::uint64_t bits_of(std::uint64_t key, Purpose purpose, std::int64_t minute) {
-  return random_bits(key ^ (static_cast<std::uint64_t>(purpose) << 56), static_cast<std::uint64_t>(minute));
+  return random_bits(key ^ (static_cast<std::uint64_t>(purpose) << 56U), static_cast<std::uint64_t>(minute));
 }
 
 }  // namespace
@@ -125,7 +125,7 @@ Int128 Tape::turnover_of(std::int64_t price, std::int64_t quantity) const {
 
 int Tape::trades_between(std::int64_t minute, std::int64_t open, std::int64_t close, Trade* into) const {
   const std::uint64_t bits = bits_of(key_, trade_count, minute);
-  const int count = 1 + static_cast<int>(bits % 5) + ((bits >> 32) % 8 == 0 ? 3 : 0);
+  const int count = 1 + static_cast<int>(bits % 5) + ((bits >> 32U) % 8 == 0 ? 3 : 0);
   const double swing = static_cast<double>(close) * kMinuteDeviation * listing_.volatility;
   const std::uint64_t detail = bits_of(key_, trade_detail, minute);
   for (int i = 0; i < count; ++i) {
@@ -134,12 +134,13 @@ int Tape::trades_between(std::int64_t minute, std::int64_t open, std::int64_t cl
                         static_cast<double>(close - open) * static_cast<double>(i + 1) / static_cast<double>(count);
     Trade& trade = into[i];
     trade.price = i + 1 == count ? close : snap(line + swing * triangle(draw));
-    const auto share = static_cast<std::int64_t>((draw >> 32) & 0xFFFF);
-    const int tail =
-        std::min(6, static_cast<int>(__builtin_ctzll((draw >> 48) | 0x10000)));  // one in 2^n is 2^n as large
-    trade.quantity = (1 + ((base_lots_ * share >> 16) << tail)) * listing_.lot.step;
+    const auto share = static_cast<std::int64_t>((draw >> 32U) & 0xFFFFU);
+    const auto doublings =
+        static_cast<unsigned>(__builtin_ctzll((draw >> 48U) | 0x40U));  // few: one trade in 2^n is so large
+    trade.quantity = (1 + base_lots_ * share / 65'536 * static_cast<std::int64_t>(std::uint64_t{1} << doublings)) *
+                     listing_.lot.step;
     trade.turnover = turnover_of(trade.price, trade.quantity);
-    trade.buy = (draw >> 31 & 1) != 0;
+    trade.buy = (draw >> 31U & 1U) != 0;
     const auto jitter = static_cast<std::int64_t>(uniform(random_bits(draw, 0)) * kMinuteMs);
     trade.time_ms = minute * kMinuteMs + (i * kMinuteMs + jitter) / count;
   }

@@ -21,8 +21,8 @@ std::optional<std::int64_t> number_parameter(const net::ServerRequest& request, 
 std::optional<std::size_t> limit_parameter(const net::ServerRequest& request, std::int64_t otherwise,
                                            std::int64_t most);
 
-// Which candles a request of the kline family asks for: from the one that contains `start` to the last that opens by `last`, at most `limit`, the oldest of
-// them when only `start` was sent (`forward`), else the newest.
+// Which candles a request of the kline family asks for: from the one that contains `start` to the last that opens by
+// `last`, at most `limit`, the oldest of them when only `start` was sent (`forward`), else the newest.
 struct KlineWindow {
   TimePoint start;
   TimePoint last;

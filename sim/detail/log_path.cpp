@@ -10,7 +10,7 @@
 namespace tdm::sim {
 namespace {
 
-constexpr std::int64_t kAnchorMinutes = std::int64_t{1} << 20;
+constexpr std::int64_t kAnchorMinutes = 1'048'576;  // 2^20
 constexpr std::int64_t kBlock = 1'024;
 constexpr double kMinutesOfYear = 525'600;
 
@@ -24,7 +24,7 @@ double bridge_deviation(std::int64_t length) {
   static const std::array<double, 21> by_level = [] {
     std::array<double, 21> values{};
     for (std::size_t level = 0; level < values.size(); ++level) {
-      values[level] = 0.5 * std::sqrt(static_cast<double>(std::int64_t{1} << level) / kMinutesOfYear);
+      values[level] = 0.5 * std::sqrt(static_cast<double>(std::uint64_t{1} << level) / kMinutesOfYear);
     }
     return values;
   }();

@@ -7,9 +7,9 @@ namespace tdm::sim {
 
 // Randomness without state: the same key and index give the same bits on every machine, in any order of asking.
 constexpr std::uint64_t scramble(std::uint64_t bits) {  // finalizer of SplitMix64
-  bits = (bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9u;
-  bits = (bits ^ (bits >> 27)) * 0x94D049BB133111EBu;
-  return bits ^ (bits >> 31);
+  bits = (bits ^ (bits >> 30U)) * 0xBF58476D1CE4E5B9u;
+  bits = (bits ^ (bits >> 27U)) * 0x94D049BB133111EBu;
+  return bits ^ (bits >> 31U);
 }
 
 constexpr std::uint64_t random_bits(std::uint64_t key, std::uint64_t index) {
@@ -23,12 +23,12 @@ constexpr std::uint64_t key_of(std::uint64_t seed, std::string_view name) {
 }
 
 // [0, 1)
-constexpr double uniform(std::uint64_t bits) { return static_cast<double>(bits >> 11) * 0x1.0p-53; }
+constexpr double uniform(std::uint64_t bits) { return static_cast<double>(bits >> 11U) * 0x1.0p-53; }
 
 // Mean 0, deviation 1, never beyond 3.47: the sum of four uniform numbers, which needs no transcendental function.
 constexpr double gauss(std::uint64_t bits) {
-  const auto sum =
-      static_cast<std::int64_t>((bits & 0xFFFF) + ((bits >> 16) & 0xFFFF) + ((bits >> 32) & 0xFFFF) + (bits >> 48));
+  const auto sum = static_cast<std::int64_t>((bits & 0xFFFFU) + ((bits >> 16U) & 0xFFFFU) + ((bits >> 32U) & 0xFFFFU) +
+                                             (bits >> 48U));
   return static_cast<double>(sum - 131'070) / 37'837.2;
 }
 
