@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cstdlib>
 #include <mutex>
 #include <set>
 
@@ -31,10 +32,18 @@ void log_once(const std::string& exchange) {
                    {{"exchange", std::string_view{exchange}}});
 }
 
+// Spelled in upper or in lower case, as by curl.
+std::optional<std::string> proxy_of_environment() {
+  for (const char* name : {"HTTPS_PROXY", "https_proxy"})
+    if (const char* value = std::getenv(name); value != nullptr && *value != '\0') return value;
+  return std::nullopt;
+}
+
 sources::ConnectorOptions connector_options(const config::Config& config, const std::string& exchange,
                                             const store::Store& store) {
   sources::ConnectorOptions options;
   options.memory_file = store.quota_file();
+  options.proxy = proxy_of_environment();
   const auto section = config.exchange_clients.find(exchange);
   if (section == config.exchange_clients.end()) return options;
   options.base_url = section->second.base_url.value_or("");
