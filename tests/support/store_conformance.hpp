@@ -661,7 +661,8 @@ TEST_P(StoreConformance, SealingChangesNoAnswer) {
   EXPECT_TRUE(equal_rows(read(now, kAllTime, {.as_of = kLearned}), expected));
   EXPECT_EQ(text_of(store_->read_raw(now, kAllTime, {}).value(), "open"), raw_before);
   EXPECT_EQ(text_of(store_->read_raw(pinned, kAllTime, {}).value(), "open"), raw_before);
-  for (const auto& check : store_->verify(series_).value()) EXPECT_EQ(check.problem, "") << check.segment.path;
+  const auto checks = store_->verify(series_).value();  // named: a temporary would be gone in the loop
+  for (const auto& check : checks) EXPECT_EQ(check.problem, "") << check.segment.path;
 }
 
 TEST_P(StoreConformance, SeriesAreSeparate) {

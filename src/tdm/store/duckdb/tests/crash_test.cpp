@@ -164,7 +164,8 @@ TEST(Crash, WhatWasAcknowledgedSurvivesKillNine) {
     EXPECT_LE(stored, acknowledged + 1) << "more than the batch in flight came";
     expect_batches(*store, series, stored);
 
-    for (const auto& check : store->verify(series).value()) EXPECT_EQ(check.problem, "");
+    const auto checks = store->verify(series).value();  // named: a temporary would be gone in the loop
+    for (const auto& check : checks) EXPECT_EQ(check.problem, "");
     std::set<std::string> named;
     if (now)
       for (const auto& segment : now->segments) named.insert(segment.path);

@@ -79,7 +79,8 @@ TEST_F(Fault, ATruncatedSegmentIsNamed) {
   EXPECT_EQ(frame.error().code, ErrorCode::corrupt_data);
   EXPECT_NE(frame.error().message.find(manifest().segments.back().path), std::string::npos) << frame.error().message;
   int problems = 0;
-  for (const auto& check : store_->verify(series_).value()) problems += check.problem.empty() ? 0 : 1;
+  const auto checks = store_->verify(series_).value();  // named: a temporary would be gone in the loop
+  for (const auto& check : checks) problems += check.problem.empty() ? 0 : 1;
   EXPECT_EQ(problems, 1);
 }
 
@@ -241,7 +242,8 @@ TEST_F(Fault, AnOldCopyOfTheDatabaseFollowsTheManifests) {
   fs::remove(site_.db_path() + ".sha256");  // as after a crash
   commit(40, 20);
   EXPECT_EQ(read().value().rows, 60U);
-  for (const auto& check : store_->verify(series_).value()) EXPECT_EQ(check.problem, "");
+  const auto checks = store_->verify(series_).value();  // named: a temporary would be gone in the loop
+  for (const auto& check : checks) EXPECT_EQ(check.problem, "");
 }
 
 TEST_F(Fault, AForeignFileAsDatabaseIsRefusedByName) {
@@ -398,7 +400,8 @@ TEST(FullDisk, WritingStopsReadingGoesOnAndWritingResumes) {
     ASSERT_TRUE(writer->seal(series));
     EXPECT_EQ(rows_stored(), stored);
   }
-  for (const auto& check : store->verify(series).value()) EXPECT_EQ(check.problem, "");
+  const auto checks = store->verify(series).value();  // named: a temporary would be gone in the loop
+  for (const auto& check : checks) EXPECT_EQ(check.problem, "");
 }
 
 TEST_F(Fault, OrphansAreRemovedByTheNextWriterAndByNobodyElse) {
