@@ -45,6 +45,7 @@ struct MarketTraits {
   std::string open_rule;                  // previous_close | first_trade
   std::chrono::seconds rest_delay{0};     // available_at = close_time + this, for backfilled bars
   bool has_trade_count = false;
+  bool has_quote_volume = false;  // every row of traded bars has one: a row without is rejected
   std::chrono::seconds settle(Timeframe timeframe) const {  // after close_time a bar is born confirmed
     return timeframe.nominal_length() <= std::chrono::hours{1} ? std::chrono::seconds{60} : std::chrono::seconds{600};
   }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "tdm/validate/detail/rule.hpp"
 
@@ -13,14 +14,18 @@ constexpr std::uint32_t kInvertedBit = 0x1U;
 constexpr std::uint32_t kIdleMoveBit = 0x2U;
 constexpr std::uint32_t kZerosApartBit = 0x4U;
 
+constexpr std::array kRequired{Field::open, Field::high, Field::low, Field::close, Field::volume, Field::quote_volume};
+
 bool is_required(const Context& context, Field field) {
-  return field <= Field::close || (field == Field::volume && has_volume(context.series));
+  if (field <= Field::close) return true;
+  if (!has_volume(context.series)) return false;
+  return field == Field::volume || (field == Field::quote_volume && context.has_quote_volume);
 }
 
 bool is_readable(const Number& number) { return number.is_exact() || number.state() == Number::State::not_finite; }
 
 void required_are_numbers(const Sheet& sheet, const Parameters&, std::span<std::uint8_t> broken) {
-  for (const auto field : {Field::open, Field::high, Field::low, Field::close, Field::volume}) {
+  for (const auto field : kRequired) {
     if (!is_required(sheet.context(), field)) continue;
     const auto& numbers = sheet.numbers(field);
     for (std::size_t row = 0; row < sheet.size(); ++row) broken[row] |= !is_readable(numbers[row]);
@@ -28,7 +33,7 @@ void required_are_numbers(const Sheet& sheet, const Parameters&, std::span<std::
 }
 
 std::string explain_required(const Sheet& sheet, std::size_t row) {
-  for (const auto field : {Field::open, Field::high, Field::low, Field::close, Field::volume}) {
+  for (const auto field : kRequired) {
     const auto& number = sheet.number(field, row);
     if (!is_required(sheet.context(), field) || is_readable(number)) continue;
     return number.is_absent() ? fmt::format("{} is missing", name_of(field))

@@ -54,8 +54,10 @@ std::vector<Outcome> run_jobs(const Context& context, const std::vector<Job>& jo
         continue;
       }
       if (ends_all(report.error().code)) over = true;
+      const auto name = jobs[i].series.text();
+      const auto& message = report.error().message;
       if (report.error().code != ErrorCode::cancelled)
-        display.say(fmt::format("{}: {}", jobs[i].series.text(), report.error().message));
+        display.say(message.starts_with(name) ? message : fmt::format("{}: {}", name, message));
       outcomes[i].error = std::move(report).error();
     }
   };

@@ -85,6 +85,7 @@ Account account_for(std::vector<sources::Page> pages, const std::optional<store:
                               .window = page.request.range,
                               .settle = desk.settle,
                               .delay = desk.delay,
+                              .has_quote_volume = desk.has_quote_volume,
                               .recorded_at = recorded_at,
                               .listing = listing_of(instrument),
                               .stored = &stored};

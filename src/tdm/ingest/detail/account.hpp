@@ -18,6 +18,7 @@ struct Desk {
   const validate::RuleSet* rules = nullptr;
   std::chrono::seconds settle{};
   std::chrono::seconds delay{};
+  bool has_quote_volume = false;
   std::span<const sources::KnownOutage> outages{};
   std::int64_t ingest_id = 0;
 };

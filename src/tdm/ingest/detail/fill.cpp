@@ -57,6 +57,7 @@ Fill::Fill(Shop& shop, const FillRequest& request, std::shared_ptr<sources::Conn
             .rules = &shop.rules,
             .settle = settle_of(traits, request.series.timeframe, shop.options.settle_seconds),
             .delay = traits.rest_delay,
+            .has_quote_volume = traits.has_quote_volume,
             .outages = connector_->known_outages()} {}
 
 Result<FillReport> Fill::go() {
@@ -411,7 +412,9 @@ void Fill::tell(const Result<void>& outcome) const {
                   {"seconds", seconds}});
 }
 
+// A connector has named what it was asked for already; the store and the rules do not know it.
 Error Fill::named(Error error, TimeRange range) const {
+  if (error.message.starts_with(series_.text())) return error;
   error.message = fmt::format("{} {}: {}", series_.text(), to_string(range), error.message);
   return error;
 }

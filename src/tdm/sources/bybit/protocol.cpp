@@ -40,6 +40,7 @@ MarketTraits make_traits(std::string name, std::vector<PriceKind> kinds) {
     if (interval_of(timeframe)) traits.native.push_back(timeframe);
   traits.price_kinds = std::move(kinds);
   traits.open_rule = "previous_close";
+  traits.has_quote_volume = true;
   return traits;
 }
 

@@ -48,7 +48,7 @@ Verdict banned(std::string message) {
 }
 
 Verdict forbidden_region(const std::string& message) {
-  return verdict(Next::give_up, ErrorCode::invalid_argument,
+  return verdict(Next::give_up, ErrorCode::unavailable,
                  message + "; no retry helps: use a host that serves this country", "exchange_clients.bybit.base_url");
 }
 

@@ -167,7 +167,7 @@ TEST_F(BybitConnectorTest, ARefusedCountryIsFinalAndStopsNobodyElse) {
   answer_first(1, FakeBybit::json("<html>CloudFront: block access from your country</html>", 403));
   const auto refused = fetch();
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(refused.error().code, ErrorCode::unavailable);
   EXPECT_EQ(refused.error().parameter, "exchange_clients.bybit.base_url");
   EXPECT_EQ(requests(), 1U);
   EXPECT_TRUE(fetch());

@@ -42,8 +42,8 @@ TEST(JudgeReply, ClassesOfRetCode) {
         Case{10001, Next::give_up, ErrorCode::invalid_argument, false},
         Case{10029, Next::give_up, ErrorCode::unknown_symbol, false},
         Case{10018, Next::give_up, ErrorCode::rate_limited, true},
-        Case{10009, Next::give_up, ErrorCode::invalid_argument, false},
-        Case{10024, Next::give_up, ErrorCode::invalid_argument, false},
+        Case{10009, Next::give_up, ErrorCode::unavailable, false},
+        Case{10024, Next::give_up, ErrorCode::unavailable, false},
         Case{10017, Next::give_up, ErrorCode::not_found, false},
         Case{77777, Next::give_up, ErrorCode::corrupt_data, false}}) {
     const auto verdict = judge(200, code(expected.code));
@@ -87,7 +87,7 @@ TEST(JudgeReply, Forbidden) {
                              "<!DOCTYPE HTML><html>The Amazon CloudFront distribution is configured to block access "
                              "from your country.</html>");
   EXPECT_EQ(country.next, Next::give_up);
-  EXPECT_EQ(country.error.code, ErrorCode::invalid_argument);
+  EXPECT_EQ(country.error.code, ErrorCode::unavailable);
   EXPECT_EQ(country.error.parameter, "exchange_clients.bybit.base_url");
   EXPECT_FALSE(country.pause_all);
 
@@ -95,7 +95,7 @@ TEST(JudgeReply, Forbidden) {
   EXPECT_EQ(first.error.code, ErrorCode::rate_limited);
   EXPECT_TRUE(first.doubtful);
   const auto second = judge(403, "forbidden", {}, true);
-  EXPECT_EQ(second.error.code, ErrorCode::invalid_argument);
+  EXPECT_EQ(second.error.code, ErrorCode::unavailable);
   EXPECT_FALSE(second.pause_all);
 }
 
