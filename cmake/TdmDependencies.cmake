@@ -51,7 +51,3 @@ target_compile_definitions(
   tdm_boost PUBLIC BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED
                    BOOST_ASIO_DISABLE_BOOST_COROUTINE)
 target_link_libraries(tdm_boost PUBLIC Boost::headers OpenSSL::SSL OpenSSL::Crypto Threads::Threads)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # A coroutine's frame is given back by the promise that gave it, but g++ 12 loses sight of one of the two when it inlines.
-  target_compile_options(tdm_boost PUBLIC -Wno-mismatched-new-delete)
-endif()
