@@ -1,225 +1,240 @@
 #include "tdm/net/http_server.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ostream.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
+#include <algorithm>
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <condition_variable>
 #include <cstring>
-#include <exception>
 #include <mutex>
-#include <set>
 #include <thread>
-#include <utility>
-#include <variant>
 
-#include "tdm/net/detail/server_session.hpp"
+#include "tdm/net/detail/session.hpp"
 #include "tdm/net/detail/unix_path.hpp"
+#include "tdm/telemetry/log.hpp"
 
 namespace tdm::net {
-namespace {
 
-namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
-using detail::ServerSession;
-using detail::ServerShared;
-using LocalAcceptor = asio::local::stream_protocol::acceptor;
+using detail::Hall;
+using detail::Session;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
 
-constexpr auto kAcceptPause = std::chrono::milliseconds{50};  // when the process is out of descriptors
+namespace {
 
-std::string peer_of(const asio::generic::stream_protocol::socket& socket) {
-  error_code error;
-  const auto endpoint = socket.remote_endpoint(error);
-  if (error || (endpoint.protocol().family() != AF_INET && endpoint.protocol().family() != AF_INET6)) return "local";
+using Protocol = asio::generic::stream_protocol;
+using Acceptor = asio::basic_socket_acceptor<Protocol, asio::io_context::executor_type>;
+
+// Connections that are told "too many" are let in for that; beyond these they are closed without a word.
+constexpr std::size_t kTurnedAway = 64;
+
+// "127.0.0.1:40000", "[::1]:40000", and "local" for a unix socket.
+std::string address_of(const Session::Socket& socket) {
+  error_code failed;
+  const auto endpoint = socket.remote_endpoint(failed);
+  const int family = failed ? AF_UNIX : endpoint.protocol().family();
+  if (family != AF_INET && family != AF_INET6) return "local";
   tcp::endpoint address;
   if (endpoint.size() > address.capacity()) return "local";
   std::memcpy(address.data(), endpoint.data(), endpoint.size());
   address.resize(endpoint.size());
-  return fmt::format("{}:{}", address.address().to_string(), address.port());
+  return fmt::to_string(fmt::streamed(address));
 }
 
-std::unexpected<Error> cannot_listen(std::string_view where, const error_code& error) {
-  return fail(ErrorCode::unavailable, fmt::format("cannot listen on {}: {}", where, error.message()), "port");
-}
-
-Result<tcp::acceptor> listen_tcp(asio::io_context& loop, const ServerOptions& options) {
-  error_code error;
-  const auto where = fmt::format("{}:{}", options.host, options.port);
-  tcp::resolver resolver{loop};
-  const auto found = resolver.resolve(options.host, std::to_string(options.port),
-                                      tcp::resolver::passive | tcp::resolver::numeric_service, error);
-  if (error || found.empty()) return cannot_listen(where, error);
-  const tcp::endpoint endpoint = *found.begin();
-  tcp::acceptor acceptor{loop};
-  acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(asio::socket_base::reuse_address{true}, error);
-  if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
-  if (error) return cannot_listen(where, error);
-  return acceptor;
-}
-
-Result<LocalAcceptor> listen_unix(asio::io_context& loop, const std::string& path) {
-  const auto named = detail::UnixPath::make(path);
-  if (!named) return std::unexpected{named.error()};
-  ::unlink(path.c_str());  // of a process that died; the store's lock says that there is no other
-  error_code error;
-  LocalAcceptor acceptor{loop};
-  acceptor.open(asio::local::stream_protocol{}, error);
-  // Before it has a name, so that nobody else can ever open it.
-  if (!error && ::fchmod(acceptor.native_handle(), S_IRUSR | S_IWUSR) != 0)
-    error.assign(errno, boost::system::system_category());
-  if (!error) acceptor.bind(asio::local::stream_protocol::endpoint{named->text()}, error);
-  if (!error && ::chmod(path.c_str(), S_IRUSR | S_IWUSR) != 0) error.assign(errno, boost::system::system_category());
-  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
-  if (error) return cannot_listen(path, error);
-  return acceptor;
+std::unexpected<Error> cannot_listen(const std::string& where, const std::string& why) {
+  return fail(ErrorCode::unavailable, fmt::format("cannot listen on {}: {}", where, why));
 }
 
 }  // namespace
 
 struct HttpServer::Impl {
-  explicit Impl(std::shared_ptr<ServerShared> given) : shared{std::move(given)} {}
+  Impl(ServerOptions options, Handler handler, Refuse refuse)
+      : hall{std::move(options), std::move(handler), std::move(refuse)}, acceptor{hall.loop}, ticker{hall.loop} {
+    hall.on_empty = [this] { note_empty(); };
+  }
 
-  ~Impl() { drain(std::chrono::milliseconds{0}); }
+  ~Impl() {
+    drain(milliseconds{0});
+    hall.workers.stop();
+    hall.streamers.stop();
+    work.reset();
+    hall.loop.stop();
+    if (thread.joinable()) thread.join();
+  }
 
   Result<void> listen() {
-    if (shared->options.unix_path) {
-      auto made = listen_unix(loop, *shared->options.unix_path);
-      if (!made) return std::unexpected{std::move(made).error()};
-      acceptor.emplace<LocalAcceptor>(*std::move(made));
-    } else {
-      auto made = listen_tcp(loop, shared->options);
-      if (!made) return std::unexpected{std::move(made).error()};
-      port = made->local_endpoint().port();
-      acceptor.emplace<tcp::acceptor>(*std::move(made));
-    }
-    std::visit(
-        [this]<class T>(T& listening) {
-          if constexpr (!std::is_same_v<T, std::monostate>) asio::co_spawn(loop, accept(listening), asio::detached);
-        },
-        acceptor);
-    thread = std::jthread{[this] { loop.run(); }};
+    auto listening = hall.options.unix_path ? listen_unix(*hall.options.unix_path) : listen_tcp();
+    if (!listening) return listening;
+    accept();
+    tick();
+    thread = std::thread{[this] { hall.loop.run(); }};
     return {};
   }
 
-  template <class Acceptor>
-  asio::awaitable<void> accept(Acceptor& listening) {
-    for (;;) {
-      error_code error;
-      asio::generic::stream_protocol::socket socket{loop};
-      co_await listening.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
-      if (!listening.is_open() || error == asio::error::operation_aborted) co_return;
-      if (error) {
-        asio::steady_timer pause{loop, kAcceptPause};
-        co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
-        continue;
+  Result<void> listen_tcp() {
+    const auto& options = hall.options;
+    const std::string where = fmt::format("{}:{}", options.host, options.port);
+    error_code failed;
+    tcp::resolver resolver{hall.loop};
+    const auto found = resolver.resolve(options.host, std::to_string(options.port), tcp::resolver::passive, failed);
+    if (failed || found.empty()) return cannot_listen(where, failed.message());
+    const tcp::endpoint endpoint = found.begin()->endpoint();
+    const Protocol protocol{endpoint.protocol()};
+    acceptor.open(protocol, failed);
+    if (!failed) acceptor.set_option(asio::socket_base::reuse_address{true}, failed);
+    if (!failed) acceptor.bind(Protocol::endpoint{endpoint}, failed);
+    if (!failed) acceptor.listen(asio::socket_base::max_listen_connections, failed);
+    if (failed) return cannot_listen(where, failed.message());
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    ::getsockname(acceptor.native_handle(), reinterpret_cast<sockaddr*>(&address), &size);
+    // The port stands in the same place of both address families.
+    port = ntohs(reinterpret_cast<sockaddr_in*>(&address)->sin_port);
+    return {};
+  }
+
+  Result<void> listen_unix(const std::string& path) {
+    const auto name = detail::UnixPath::make(path);
+    if (!name) return std::unexpected{name.error()};
+    const asio::local::stream_protocol::endpoint endpoint{name->text()};
+    error_code failed;
+    // A file that nobody listens on was left by a process that died.
+    asio::local::stream_protocol::socket probe{hall.loop};
+    probe.connect(endpoint, failed);
+    if (!failed) return cannot_listen(path, "another process does");
+    struct stat left{};
+    if (failed == asio::error::connection_refused && ::lstat(path.c_str(), &left) == 0 && S_ISSOCK(left.st_mode))
+      ::unlink(path.c_str());
+    acceptor.open(Protocol{endpoint.protocol()}, failed);
+    if (!failed) acceptor.bind(Protocol::endpoint{endpoint}, failed);
+    if (failed) return cannot_listen(path, failed.message());
+    // Nobody can connect before listen(), so nobody sees the mode that bind() gave it.
+    if (::chmod(name->text().c_str(), S_IRUSR | S_IWUSR) != 0) return cannot_listen(path, std::strerror(errno));
+    acceptor.listen(asio::socket_base::max_listen_connections, failed);
+    if (failed) return cannot_listen(path, failed.message());
+    struct stat facts{};
+    if (::stat(path.c_str(), &facts) == 0) socket_file = facts.st_ino;
+    return {};
+  }
+
+  void accept() {
+    acceptor.async_accept([this](const error_code& failed, Session::Socket socket) {
+      if (failed == asio::error::operation_aborted || !acceptor.is_open()) return;
+      if (!failed) {
+        admit(std::move(socket));
+        return accept();
       }
-      begin(std::move(socket));
-    }
+      // Out of descriptors or the like: the connections that are open go on, new ones wait a moment.
+      telemetry::log(telemetry::Level::warn, "connections cannot be accepted",
+                     {{"error", std::string_view{failed.message()}}});
+      pause.emplace(hall.loop, milliseconds{100});
+      pause->async_wait([this](const error_code& stopped) {
+        if (!stopped) accept();
+      });
+    });
   }
 
-  void begin(asio::generic::stream_protocol::socket socket) {
+  void admit(Session::Socket socket) {
+    const std::size_t open = hall.sessions.size();
+    if (open >= hall.options.connections + kTurnedAway) return;
     error_code ignored;
-    auto peer = peer_of(socket);
-    if (peer != "local") socket.set_option(tcp::no_delay{true}, ignored);
-    auto session = std::make_shared<ServerSession>(ServerSession::Stream{std::move(socket)}, std::move(peer), shared);
-    const bool full = sessions.size() >= shared->options.connections;
-    sessions.insert(session);
-    note_empty();
-    auto task = full ? session->refuse_and_close(503, "too many connections") : session->run();
-    asio::co_spawn(loop, std::move(task), [this, session](std::exception_ptr) { end(session); });
+    if (!hall.options.unix_path) socket.set_option(tcp::no_delay{true}, ignored);
+    auto peer = address_of(socket);
+    auto session = std::make_shared<Session>(hall, std::move(socket), std::move(peer));
+    hall.sessions.emplace(session.get(), session);
+    open >= hall.options.connections ? session->turn_away() : session->start();
   }
 
-  void end(const std::shared_ptr<ServerSession>& session) {
-    sessions.erase(session);
-    note_empty();
+  // One look at all connections several times within the shortest timeout, instead of a timer for each.
+  void tick() {
+    const auto shortest =
+        std::min({hall.options.header_timeout, hall.options.body_timeout, hall.options.write_timeout});
+    ticker.expires_after(std::clamp(shortest / 8, milliseconds{5}, milliseconds{200}));
+    ticker.async_wait([this](const error_code& stopped) {
+      if (stopped) return;
+      for_each_session([now = steady_clock::now()](Session& session) { session.look(now); });
+      tick();
+    });
+  }
+
+  template <class F>
+  void for_each_session(const F& use) {
+    std::vector<std::shared_ptr<Session>> now;  // sessions leave while they are looked at
+    now.reserve(hall.sessions.size());
+    for (const auto& [key, session] : hall.sessions) now.push_back(session);
+    for (const auto& session : now) use(*session);
   }
 
   void note_empty() {
-    const std::lock_guard guard{mutex};
-    empty = sessions.empty();
-    none_left.notify_all();
+    if (!hall.draining || !hall.sessions.empty()) return;
+    const std::scoped_lock guard{mutex};
+    empty = true;
+    emptied.notify_all();
   }
 
-  // Stops accepting; idle connections end at once, the others after their reply.
   void stop_accepting() {
-    std::visit(
-        []<class T>(T& listening) {
-          error_code ignored;
-          if constexpr (!std::is_same_v<T, std::monostate>) listening.close(ignored);
-        },
-        acceptor);
-    for (const auto& session : sessions) session->close_if_idle();
-    {
-      const std::lock_guard guard{mutex};
-      accepting = false;
-    }
-    note_empty();
+    error_code ignored;
+    acceptor.close(ignored);
+    if (pause) pause->cancel();
+    struct stat facts{};
+    if (socket_file && ::stat(hall.options.unix_path->c_str(), &facts) == 0 && facts.st_ino == *socket_file)
+      ::unlink(hall.options.unix_path->c_str());
+    socket_file.reset();
   }
 
-  void drain(std::chrono::milliseconds deadline) {
+  void drain(milliseconds deadline) {
     if (!thread.joinable()) return;
-    shared->draining = true;
-    asio::post(loop, [this] { stop_accepting(); });
-    {
-      std::unique_lock lock{mutex};
-      none_left.wait(lock, [this] { return !accepting; });
-      none_left.wait_for(lock, deadline, [this] { return empty; });
-    }
-    asio::post(loop, [this] {
-      for (const auto& session : sessions) session->close();
+    const auto until = steady_clock::now() + deadline;
+    asio::post(hall.loop, [this] {
+      hall.draining = true;
+      stop_accepting();
+      for_each_session([](Session& session) { session.finish(); });
+      note_empty();
     });
-    {
-      // Handlers cannot be interrupted from here; whoever made them has told them to stop.
-      std::unique_lock lock{mutex};
-      none_left.wait(lock, [this] { return empty; });
-    }
-    shared->workers.join();
-    shared->streamers.join();
-    loop.stop();
-    thread.join();
-    if (shared->options.unix_path) ::unlink(shared->options.unix_path->c_str());
+    std::unique_lock guard{mutex};
+    emptied.wait_until(guard, until, [this] { return empty; });
+    if (std::exchange(empty, true)) return;
+    guard.unlock();
+    asio::post(hall.loop, [this] { for_each_session([](Session& session) { session.close(); }); });
   }
 
-  std::shared_ptr<ServerShared> shared;
-  asio::io_context loop{1};
-  std::variant<std::monostate, tcp::acceptor, LocalAcceptor> acceptor;
-  std::set<std::shared_ptr<ServerSession>> sessions;  // on the loop's thread
+  Hall hall;
+  asio::executor_work_guard<asio::io_context::executor_type> work{hall.loop.get_executor()};
+  Acceptor acceptor;
+  asio::steady_timer ticker;
+  std::optional<asio::steady_timer> pause;
   std::uint16_t port = 0;
+  std::optional<ino_t> socket_file;
+  std::thread thread;
   std::mutex mutex;
-  std::condition_variable none_left;
-  bool accepting = true;
-  bool empty = true;
-  std::jthread thread;
+  std::condition_variable emptied;
+  bool empty = false;  // drained: no connection is left
 };
 
+HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
+HttpServer::~HttpServer() = default;
+
 Result<std::unique_ptr<HttpServer>> HttpServer::start(ServerOptions options, Handler handler, Refuse refuse) {
-  auto shared = std::make_shared<ServerShared>(std::move(options), std::move(handler), std::move(refuse));
-  auto impl = std::make_unique<Impl>(std::move(shared));
+  auto impl = std::make_unique<Impl>(std::move(options), std::move(handler), std::move(refuse));
   auto listening = impl->listen();
-  if (!listening) return std::unexpected{std::move(listening).error()};
+  if (!listening) return std::unexpected{listening.error()};
   return std::unique_ptr<HttpServer>{new HttpServer{std::move(impl)}};
 }
 
-HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
-
-HttpServer::~HttpServer() = default;
-
 std::uint16_t HttpServer::port() const { return impl_->port; }
 
-void HttpServer::drain(std::chrono::milliseconds deadline) { impl_->drain(deadline); }
+void HttpServer::drain(milliseconds deadline) { impl_->drain(deadline); }
 
 }  // namespace tdm::net

@@ -10,13 +10,14 @@
 namespace tdm::net {
 
 struct RetryPolicy {
-  int attempts = 6;                              // in all
+  int attempts = 6;  // in all
   std::chrono::milliseconds base{250};
   std::chrono::milliseconds cap{8'000};
-  std::chrono::milliseconds deadline{120'000};   // of all attempts together
+  std::chrono::milliseconds deadline{120'000};  // of all attempts together
 };
 
-// Full jitter: uniform in [0, min(cap, base * 2^attempt)]. `random` is in [0, 1). A server's own wait wins when it is longer.
+// Full jitter: uniform in [0, min(cap, base * 2^attempt)]. `random` is in [0, 1). A server's own wait wins when it is
+// longer.
 std::chrono::milliseconds backoff(const RetryPolicy& policy, int attempt, double random,
                                   std::optional<std::chrono::milliseconds> retry_after = std::nullopt);
 

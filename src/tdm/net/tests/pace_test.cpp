@@ -1,10 +1,15 @@
 #include "tdm/net/detail/pace.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <deque>
+#include <filesystem>
 #include <memory>
 #include <random>
+#include <thread>
 #include <vector>
 
 namespace tdm::net::detail {
@@ -52,6 +57,44 @@ TEST(Pace, IsEvenAndWastesLittleHoweverLateTheWakeUps) {
     const double seconds = std::chrono::duration<double>(sent.back() - begin).count();
     EXPECT_GE(static_cast<double>(sent.size()) / seconds, 0.99 * rate) << rate;
   }
+}
+
+// Real processes on real memory; each turn is judged by the very time that it was decided with.
+TEST(Pace, ProcessesOnOneMemoryNeverExceedOnePaceTogether) {
+  std::string pattern = (std::filesystem::temp_directory_path() / "tdm-pace-XXXXXX").string();
+  const std::filesystem::path directory = ::mkdtemp(pattern.data());
+  constexpr double kRate = 2'000;
+  constexpr int kProcesses = 4;
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  for (int i = 0; i < kProcesses; ++i) {
+    if (::fork() != 0) continue;
+    auto memory = QuotaMemory::map(directory / "quota", "bybit");
+    if (!memory) ::_exit(1);
+    Pace pace{Quota{.requests = 0}, kRate};
+    const auto until = std::chrono::steady_clock::now() + 400ms;
+    while (std::chrono::steady_clock::now() < until) {
+      auto now = at(std::chrono::steady_clock::now().time_since_epoch());
+      now.process = static_cast<std::uint32_t>(::getpid());
+      const auto turn = pace.take((*memory)->section(), now);
+      if (turn.slot && ::write(ends[1], &now.steady, sizeof now.steady) != sizeof now.steady) ::_exit(2);
+      if (!turn.slot) std::this_thread::sleep_until(std::chrono::steady_clock::time_point{turn.again});
+    }
+    ::_exit(0);
+  }
+  ::close(ends[1]);
+  std::vector<nanoseconds> turns;
+  for (nanoseconds turn{}; ::read(ends[0], &turn, sizeof turn) == sizeof turn;) turns.push_back(turn);
+  ::close(ends[0]);
+  for (int i = 0; i < kProcesses; ++i) {
+    int status = 0;
+    ::wait(&status);
+    EXPECT_EQ(status, 0);
+  }
+  std::filesystem::remove_all(directory);
+  std::ranges::sort(turns);
+  ASSERT_GT(turns.size(), 50u);
+  EXPECT_LE(worst_excess(turns, kRate), 1.5 + 1e-6);
 }
 
 TEST(Pace, AnIdleTimeIsNotMadeUpFor) {
