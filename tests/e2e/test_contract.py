@@ -26,7 +26,9 @@ def test_schemathesis_finds_nothing(exchange: Simulator, tmp_path: Path) -> None
         } <= set(paths)  # fmt: skip
         program = PYTHON.parent / "schemathesis"
         done = run(
-            [program, "run", url, "--checks", "all", "--max-examples", "60", "--seed", "1", "--workers", "1",
+            # What only values together can say (start after end, as_of before anything was known) is in no schema.
+            [program, "run", url, "--checks", "all",
+             "--exclude-checks", "positive_data_acceptance", "--max-examples", "60", "--seed", "1", "--workers", "1",
              "--request-timeout", "20", "--no-color"],
             timeout=500, code=None, cwd=tmp_path,
         )  # fmt: skip

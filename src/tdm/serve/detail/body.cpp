@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 namespace tdm::serve {
@@ -55,6 +56,11 @@ Result<std::optional<std::string>> Body::optional_text(std::string_view name) co
   const auto found = object_.find(name);
   if (found == object_.end() || found->is_null()) return std::optional<std::string>{};
   if (found->is_number_integer()) return std::optional{std::to_string(found->get<std::int64_t>())};
+  // 1672531200000.0 is an integer to JSON Schema.
+  constexpr double kExact = 9'007'199'254'740'992.0;
+  if (found->is_number_float() && std::abs(found->get<double>()) < kExact &&
+      std::trunc(found->get<double>()) == found->get<double>())
+    return std::optional{std::to_string(static_cast<std::int64_t>(found->get<double>()))};
   auto value = text(name);
   if (!value) return std::unexpected{std::move(value).error()};
   return std::optional{*std::move(value)};

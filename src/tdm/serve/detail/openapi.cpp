@@ -23,11 +23,13 @@ Json integer() { return {{"type", "integer"}}; }
 Json text() { return {{"type", "string"}}; }
 Json number() { return {{"type", "number"}}; }
 
-// A bound of a range as users write it.
+// A bound of a range as users write it. Integers nearer to 1970 would be seconds, larger ones microseconds.
 Json time_schema() {
+  constexpr std::int64_t kLeast = 100'000'000'000, kMost = 100'000'000'000'000;
   return {{"anyOf",
            Json::array({Json{{"type", "string"}, {"format", "date"}}, Json{{"type", "string"}, {"format", "date-time"}},
-                        Json{{"type", "integer"}, {"minimum", 100'000'000'000}, {"maximum", 4'102'444'800'000}}})}};
+                        Json{{"type", "integer"}, {"minimum", kLeast}, {"maximum", kMost}},
+                        Json{{"type", "integer"}, {"minimum", -kMost}, {"maximum", -kLeast}}})}};
 }
 
 Json page(std::string_view name, Json items) {
@@ -117,15 +119,16 @@ Json schemas() {
                             {"eta_s", number()},
                             {"error", {{"anyOf", Json::array({ref("Problem"), Json{{"type", "null"}}})}}}});
   Json request{{"type", "object"}, {"additionalProperties", false}, {"required", Json::array({"series"})}};
-  request["properties"] = {{"series", {{"type", "string"}, {"minLength", 1}, {"maxLength", 1024}}},
+  request["properties"] = {{"series", {{"type", "string"}, {"pattern", kSeriesPattern}, {"maxLength", 256}}},
                            {"start", {{"anyOf", Json::array({time_schema(), Json{{"type", "null"}}})}}},
                            {"end", {{"anyOf", Json::array({time_schema(), Json{{"type", "null"}}})}}}};
   request["example"] = {{"series", "bybit.linear.BTCUSDT@1h"}, {"start", "2023-01-01"}, {"end", "2023-01-31"}};
   all["BackfillRequest"] = std::move(request);
   Json accept{
       {"type", "object"}, {"additionalProperties", false}, {"required", Json::array({"series", "range", "reason"})}};
-  for (const auto* name : {"series", "range", "reason"})
+  for (const auto* name : {"range", "reason"})
     accept["properties"][name] = {{"type", "string"}, {"minLength", 1}, {"maxLength", 1024}};
+  accept["properties"]["series"] = {{"type", "string"}, {"pattern", kSeriesPattern}, {"maxLength", 256}};
   all["AcceptRequest"] = std::move(accept);
   all["Accepted"] = object({{"accepted", integer()}});
   all["Info"] = object(

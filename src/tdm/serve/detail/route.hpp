@@ -31,6 +31,11 @@ struct Parameter {
 
 inline constexpr std::size_t kRepeats = 100;
 
+// How a series is written, for the description; Series::parse judges.
+inline constexpr std::string_view kSeriesPattern =
+    R"(^[a-z][a-z0-9]{0,15}\.[a-z][a-z0-9]{0,15}\.[A-Za-z0-9_+-]{1,64}(:(last|mark|index|premium))?)"
+    R"(@(1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|1w|1M)$)";
+
 // The parameters of one call, each of them valid by itself.
 class Arguments {
  public:

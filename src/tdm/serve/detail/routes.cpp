@@ -387,17 +387,18 @@ Route accept_route(std::shared_ptr<MarketData> data, const std::stop_token& stop
 
 Route estimate_route(std::shared_ptr<MarketData> data, const std::stop_token& stop) {
   auto one = required(text("series", "one series", "bybit.linear.BTCUSDT@1h"));
-  return get(
-      "/api/v1/estimate", "What a backfill would cost", "Estimate",
-      {std::move(one), time("start", "of the range", "2023-01-01"), time("end", "of the range", "2023-01-31")},
-      [data = std::move(data), stop](const Call& call) -> Reply {
-        const auto& arguments = call.arguments;
-        const auto series = Series::parse(arguments.required("series"));
-        if (!series) return std::unexpected{series.error()};
-        const auto estimate = data->estimate(*series, arguments.text("start"), arguments.text("end"), stop);
-        if (!estimate) return std::unexpected{estimate.error()};
-        return json_reply(document_of(*estimate));
-      });
+  one.pattern = kSeriesPattern;
+  one.accepts = [](std::string_view series) { return Series::parse(series).has_value(); };
+  return get("/api/v1/estimate", "What a backfill would cost", "Estimate",
+             {std::move(one), time("start", "of the range", "2023-01-01"), time("end", "of the range", "2023-01-31")},
+             [data = std::move(data), stop](const Call& call) -> Reply {
+               const auto& arguments = call.arguments;
+               const auto series = Series::parse(arguments.required("series"));
+               if (!series) return std::unexpected{series.error()};
+               const auto estimate = data->estimate(*series, arguments.text("start"), arguments.text("end"), stop);
+               if (!estimate) return std::unexpected{estimate.error()};
+               return json_reply(document_of(*estimate));
+             });
 }
 
 Reply add_backfill(MarketData& data, Jobs& jobs, const Call& call, const std::stop_token& stop) {
