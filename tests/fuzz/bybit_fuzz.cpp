@@ -1,5 +1,5 @@
-// Any bytes as an answer or a message of Bybit: at least one line, each of them a JSON object with a kind. The first byte
-// chooses the channel and whether the request is known.
+// Any bytes as an answer or a message of Bybit: at least one line, each of them a JSON object with a kind. The first
+// byte chooses the channel and whether the request is known.
 #include <cstdint>
 #include <cstdlib>
 #include <nlohmann/json.hpp>

@@ -1,10 +1,9 @@
-// Bybit's answers: rows that keep every promise of a page, or an error; and a decoder that always says something.
+// Bybit's answers to our requests: rows that keep every promise of a page, or an error.
 #include <algorithm>
 #include <functional>
 #include <string>
 
 #include "tdm/sources/bybit/detail/parse.hpp"
-#include "tdm/sources/registry.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 namespace {
@@ -30,20 +29,6 @@ void parse(std::string_view body) {
   must(parsed->page.rows.close.size() == times.size(), "columns have one length");
 }
 
-void decode(std::string_view document) {
-  const auto* bybit = sources::find_exchange("bybit");
-  must(bybit != nullptr, "bybit is built in");
-  for (const auto* channel : {"rest", "ws"}) {
-    int lines = 0;
-    bybit->decode({"linear", channel, "/v5/market/kline?category=linear&symbol=BTCUSDT&interval=1"}, document, 1,
-                  [&](std::string_view line) {
-                    must(line.starts_with('{') && line.ends_with('}'), "a line is one JSON object");
-                    ++lines;
-                  });
-    (void)lines;
-  }
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -51,6 +36,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   parse(text);
   (void)sources::bybit::parse_server_time(text);
   (void)sources::bybit::parse_instruments(text, "linear");
-  decode(text);
   return 0;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "tdm/store/store.hpp"  // Manifest
 
@@ -10,6 +11,7 @@ namespace tdm::query::detail {
 inline std::optional<TimeRange> held(const store::Manifest& manifest) {
   if (manifest.looked.empty()) return std::nullopt;
   std::vector<TimeRange> holes;
+  holes.reserve(manifest.gaps.size());
   for (const auto& gap : manifest.gaps) holes.push_back(gap.range);
   std::optional<TimeRange> whole;
   for (const auto looked : manifest.looked)

@@ -15,6 +15,7 @@ namespace {
 
 constexpr int kReadAttempts = 3;
 constexpr std::size_t kProvenanceGaps = 20;
+constexpr std::int64_t kFilledRows = 50'000'000;  // a filled answer has a row for every bar of the grid
 
 bool is_loopback(std::string_view origin) {
   return origin == "localhost" || origin == "::1" || origin == "[::1]" || origin.starts_with("127.");
@@ -313,7 +314,7 @@ Result<Answer> Reader::answer(const Task& task, Scope scope) const {
 
   auto columns = task.selection.answer;
   if (task.request.fill != Fill::none) {
-    frame = filled(task, scope, *std::move(frame));
+    frame = filled(task, scope, *frame);
     if (!frame) return std::unexpected{std::move(frame).error()};
     columns.emplace_back("filled");
   }
@@ -358,7 +359,7 @@ Result<void> Reader::apply_gap_policy(const Task& task, Scope& scope, const Fram
   return {};
 }
 
-Result<Frame> Reader::filled(const Task& task, const Scope& scope, Frame frame) const {
+Result<Frame> Reader::filled(const Task& task, const Scope& scope, const Frame& frame) const {
   std::optional<double> before;
   if (task.request.fill == Fill::ffill) {
     auto close = close_before(task, scope);
@@ -366,8 +367,14 @@ Result<Frame> Reader::filled(const Task& task, const Scope& scope, Frame frame) 
     before = *close;
   }
   const auto timeframe = task.series.timeframe;
+  const auto bars = timeframe.count(scope.page);
+  if (bars > kFilledRows)
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("fill would make {} rows of {}; at most {} can be filled at once", bars,
+                            to_string(scope.page), kFilledRows),
+                "fill");
   std::vector<TimePoint> slots;
-  slots.reserve(static_cast<std::size_t>(timeframe.count(scope.page)));
+  slots.reserve(static_cast<std::size_t>(bars));
   // The provisional tail is no gap, and nothing is made in its place.
   for (const auto range : subtract(scope.page, scope.withheld_tail))
     for (auto slot = timeframe.ceil(range.begin()); slot < range.end(); slot = timeframe.close_of(slot))

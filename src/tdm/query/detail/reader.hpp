@@ -75,7 +75,7 @@ class Reader {
   void choose_page(const Task& task, Scope& scope) const;
   Result<Answer> answer(const Task& task, Scope scope) const;
   Result<Frame> read_rows(const Task& task, const Scope& scope) const;
-  Result<Frame> filled(const Task& task, const Scope& scope, Frame frame) const;
+  Result<Frame> filled(const Task& task, const Scope& scope, const Frame& frame) const;
   Result<std::optional<double>> close_before(const Task& task, const Scope& scope) const;
   void note_unexplained(const Task& task, Scope& scope, const Frame& frame) const;
   Result<void> apply_gap_policy(const Task& task, Scope& scope, const Frame& frame, Answer& answer) const;

@@ -44,6 +44,7 @@ std::vector<std::string> market_names(const sources::Connector& connector) {
 template <class Items, class Name>
 std::vector<std::string> texts_of(const Items& items, Name name) {
   std::vector<std::string> texts;
+  texts.reserve(items.size());
   for (const auto& item : items) texts.emplace_back(name(item));
   return texts;
 }

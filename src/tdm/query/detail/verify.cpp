@@ -105,7 +105,8 @@ Result<CheckReport> verify(const store::Store& store, const Series& series) {
   const auto manifest = store.manifest(series);
   if (!manifest) return std::unexpected{manifest.error()};
   if (!*manifest) return fail(ErrorCode::not_found, fmt::format("nothing of {} is stored", series.text()), "series");
-  const auto everything = TimeRange::of(TimePoint::min(), TimePoint::max());
+  constexpr TimePoint kEnd{std::chrono::sys_days{std::chrono::year{2200} / 1 / 1}};
+  const auto everything = TimeRange::of(TimePoint{}, kEnd);
   const auto rows = store.read(**manifest, everything, {.columns = {"open_time"}, .include_tail = true});
   if (!rows) {
     // A damaged segment was named above; the rows cannot be judged without it.
