@@ -110,13 +110,8 @@ struct HttpServer::Impl {
     if (!name) return std::unexpected{name.error()};
     const asio::local::stream_protocol::endpoint endpoint{name->text()};
     error_code failed;
-    // A file that nobody listens on was left by a process that died.
-    asio::local::stream_protocol::socket probe{hall.loop};
-    probe.connect(endpoint, failed);
-    if (!failed) return cannot_listen(path, "another process does");
     struct stat left{};
-    if (failed == asio::error::connection_refused && ::lstat(path.c_str(), &left) == 0 && S_ISSOCK(left.st_mode))
-      ::unlink(path.c_str());
+    if (::lstat(path.c_str(), &left) == 0 && S_ISSOCK(left.st_mode)) ::unlink(path.c_str());
     acceptor.open(Protocol{endpoint.protocol()}, failed);
     if (!failed) acceptor.bind(Protocol::endpoint{endpoint}, failed);
     if (failed) return cannot_listen(path, failed.message());

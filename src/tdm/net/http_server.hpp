@@ -44,9 +44,10 @@ struct ServerReply {
 
 struct ServerOptions {
   std::string host = "127.0.0.1";
-  std::uint16_t port = 0;                  // 0: any free one
-  std::optional<std::string> unix_path{};  // instead of host and port; mode 0600
-  std::size_t connections = 1'024;         // more are answered 503 with Retry-After and closed
+  std::uint16_t port = 0;  // 0: any free one
+  // Instead of host and port; mode 0600. A socket that lies there is replaced: who may listen is the caller's to know.
+  std::optional<std::string> unix_path{};
+  std::size_t connections = 1'024;  // more are answered 503 with Retry-After and closed
   std::size_t header_bytes = 16'384;
   std::size_t body_bytes = 1u << 20;
   std::chrono::milliseconds header_timeout{10'000};  // also the idle time of a kept-alive connection x 6

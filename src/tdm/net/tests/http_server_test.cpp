@@ -480,24 +480,26 @@ TEST_F(UnixServer, IsForItsOwnerOnlyAndLeavesNoFile) {
   }
 }
 
-TEST_F(UnixServer, TakesOverFromTheDeadButNotFromTheLiving) {
+TEST_F(UnixServer, TheLatestListensAndTheOneBeforeDoesNotTakeItsNameAway) {
   const auto path = (directory_ / "s.sock").string();
-  const auto first = start({.unix_path = path}, echo);
-  const auto second = HttpServer::start({.unix_path = path}, echo);
-  ASSERT_FALSE(second);
-  EXPECT_NE(second.error().message.find("another process does"), std::string::npos);
-  ASSERT_TRUE(ask(path));
+  const auto says = [](std::string name) { return [name](const ServerRequest&) { return text(name); }; };
+  auto first = start({.unix_path = path}, says("first"));
+  BlockingHttpClient kept{Url::parse("unix:" + path, "url").value()};
+  ASSERT_EQ(kept.send({.target = "/"})->body, "first");
+  const auto second = start({.unix_path = path}, says("second"));
+  EXPECT_EQ(ask(path)->body, "second");
+  EXPECT_EQ(kept.send({.target = "/"})->body, "first") << "open connections go on";
+  first.reset();
+  EXPECT_EQ(ask(path)->body, "second");
+}
 
-  const auto left = (directory_ / "dead.sock").string();
-  std::filesystem::rename(path,
-                          left);  // as if its process had died: the name is there, nobody listens after the next line
-  const auto taken = start({.unix_path = path}, echo);
-  EXPECT_TRUE(ask(path));
-
+TEST_F(UnixServer, AFileThatIsNoSocketIsLeftAlone) {
   const auto file = (directory_ / "file").string();
   std::ofstream{file} << "precious";
-  EXPECT_FALSE(HttpServer::start({.unix_path = file}, echo));
-  EXPECT_TRUE(std::filesystem::exists(file));
+  const auto server = HttpServer::start({.unix_path = file}, echo);
+  ASSERT_FALSE(server);
+  EXPECT_NE(server.error().message.find("cannot listen on " + file), std::string::npos) << server.error().message;
+  EXPECT_TRUE(std::filesystem::is_regular_file(file));
 }
 
 TEST(HttpServer, APortThatIsTakenIsNamed) {
