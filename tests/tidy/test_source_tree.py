@@ -219,10 +219,9 @@ BANS = (
         tests_too=False,
     ),
     Ban(
-        r"\b(sleep_for|sleep_until|usleep|nanosleep)\s*\(|(?<![\w.:])sleep\s*\(",
+        r"\bthis_thread::sleep_(for|until)\b|\b(usleep|nanosleep)\s*\(|(?<![\w.:])sleep\s*\(\s*\d",
         "a wait has a deadline and hears of a stop",
-        # Pauses of milliseconds between attempts that are counted.
-        ("src/tdm/net/detail/quota_memory.cpp", "src/tdm/sources/bybit/rest_client.cpp"),
+        ("src/tdm/net/detail/quota_memory.cpp",),  # pauses of milliseconds between attempts that are counted
         tests_too=False,
     ),
     Ban(r"\busing\s+namespace\s+std\s*;", "names of the library are spelled out"),
