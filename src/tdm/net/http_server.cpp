@@ -142,14 +142,14 @@ struct HttpServer::Impl {
   }
 
   void admit(Session::Socket socket) {
-    const std::size_t open = hall.sessions.size();
-    if (open >= hall.options.connections + kTurnedAway) return;
+    const bool full = hall.sessions.size() - hall.turned_away >= hall.options.connections;
+    if (full && hall.turned_away >= kTurnedAway) return;
     error_code ignored;
     if (!hall.options.unix_path) socket.set_option(tcp::no_delay{true}, ignored);
     auto peer = address_of(socket);
     auto session = std::make_shared<Session>(hall, std::move(socket), std::move(peer));
     hall.sessions.emplace(session.get(), session);
-    open >= hall.options.connections ? session->turn_away() : session->start();
+    full ? session->turn_away() : session->start();
   }
 
   // One look at all connections several times within the shortest timeout, instead of a timer for each.

@@ -85,6 +85,8 @@ void Session::start() {
 }
 
 void Session::turn_away() {
+  turned_away_ = true;
+  ++hall_.turned_away;
   last_ = true;
   unread_ = true;
   reply(hall_.refusal(503, "too many connections"));
@@ -338,6 +340,7 @@ void Session::close() {
   if (delay_) delay_->cancel();
   gone_.request_stop();
   drop(std::move(reply_.next_piece));
+  if (turned_away_) --hall_.turned_away;
   hall_.sessions.erase(this);
   if (hall_.sessions.empty()) hall_.on_empty();
 }

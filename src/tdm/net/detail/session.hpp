@@ -39,6 +39,7 @@ struct Hall {
   // Pieces of streamed bodies may take their time and must not keep short requests from the workers.
   Workers streamers;
   std::unordered_map<Session*, std::shared_ptr<Session>> sessions;
+  std::size_t turned_away = 0;     // of them, those that are only told that there is no room
   std::function<void()> on_empty;  // the last connection has gone
   bool draining = false;
   std::string date;  // value of the Date header, renewed once a second
@@ -102,7 +103,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::string head_;
   bool head_only_ = false;  // the request was HEAD
   bool chunked_ = false;
-  bool last_ = false;       // no request after this one
+  bool last_ = false;  // no request after this one
+  bool turned_away_ = false;
   bool unread_ = false;     // what the client sent was not read to the end
   bool continued_ = false;  // "100 Continue" was sent for this request
   bool in_body_ = false;    // the body's clock has started

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <stop_token>
 #include <string>
 #include <utility>
 
@@ -222,7 +223,12 @@ Reply bars(MarketData& data, const Call& call, const ApiOptions& options, const 
                    {call.request_id, false});
   const auto request = read_request(call.arguments, options);
   if (!request) return std::unexpected{request.error()};
-  auto read = data.read(*request, {}, stop);
+  // A client that left must not keep a worker busy with its fetch; what was fetched is kept.
+  std::stop_source either;
+  const auto end = [&either] { either.request_stop(); };
+  const std::stop_callback at_shutdown{stop, end};
+  const std::stop_callback when_gone{call.request.gone, end};
+  auto read = data.read(*request, {}, either.get_token());
   if (!read) return std::unexpected{std::move(read).error()};
   const auto answer = std::make_shared<const query::Answer>(*std::move(read));
 

@@ -148,6 +148,20 @@ TEST_F(ApiTest, ProductionHidesWhatIsOurDefectAndOnlyThat) {
   EXPECT_NE(reply.body.find("a gap"), std::string::npos);
 }
 
+TEST_F(ApiTest, AClientThatLeftEndsItsRead) {
+  bars();
+  EXPECT_FALSE(data_->asked_to_stop);
+  std::stop_source left;
+  left.request_stop();
+  net::ServerRequest request;
+  request.method = "GET";
+  request.path = "/api/v1/ohlcv";
+  request.query = {{"exchange", "bybit"}, {"symbol", "BTCUSDT"}, {"timeframe", "1h"}};
+  request.gone = left.get_token();
+  api_.handle(request);
+  EXPECT_TRUE(data_->asked_to_stop);
+}
+
 TEST_F(ApiTest, WrongMethodAndPathAreTold) {
   const auto reply = send("DELETE", "/api/v1/ohlcv");
   EXPECT_EQ(reply.status, 405);

@@ -49,8 +49,10 @@ inline Frame three_bars() {
 // Answers what the test put there, and remembers what it was asked.
 class FakeMarketData final : public query::MarketData {
  public:
-  Result<query::Answer> read(const query::ReadRequest& request, const query::OnProgress&, std::stop_token) override {
+  Result<query::Answer> read(const query::ReadRequest& request, const query::OnProgress&,
+                             std::stop_token stop) override {
     asked = request;
+    asked_to_stop = stop.stop_requested();
     if (failure) return std::unexpected{*failure};
     query::Answer answer{btc(), TimeRange::of(from_ms(0), from_ms(10'800'000)), three_bars(), {}, {}, {}, {}};
     answer.provenance.instrument = "bybit.linear.BTCUSDT";
@@ -111,6 +113,7 @@ class FakeMarketData final : public query::MarketData {
     return query::ServerInfo{"9.9.9", "test", "embedded", {"bybit"}, {"duckdb"}};
   }
 
+  bool asked_to_stop = false;
   std::optional<query::ReadRequest> asked;
   std::vector<std::string> listed;
   std::optional<Error> failure;
