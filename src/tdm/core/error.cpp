@@ -49,9 +49,12 @@ std::vector<std::string> nearest(std::string_view text, const std::vector<std::s
   // A third of the letters wrong is no typing error any more.
   const std::size_t bound = std::max<std::size_t>(2, text.size() / 3);
   std::vector<std::pair<std::size_t, std::size_t>> ranked;  // distance, and place in the list
-  for (std::size_t place = 0; place < candidates.size(); ++place)
-    if (const auto distance = edit_distance(text, candidates[place]); distance <= bound)
-      ranked.emplace_back(distance, place);
+  for (std::size_t place = 0; place < candidates.size(); ++place) {
+    const auto& candidate = candidates[place];
+    // Lengths alone may tell: a text of a whole page is compared with no name.
+    if (std::max(text.size(), candidate.size()) - std::min(text.size(), candidate.size()) > bound) continue;
+    if (const auto distance = edit_distance(text, candidate); distance <= bound) ranked.emplace_back(distance, place);
+  }
   std::ranges::sort(ranked);
   std::vector<std::string> names;
   for (const auto& [distance, place] : ranked) {

@@ -250,10 +250,14 @@ bool same_bar(const BarColumns& a, std::size_t i, const BarColumns& b, std::size
          a.rule_version[i] == b.rule_version[j] && (is_final(a.finality[i]) || a.finality[i] == b.finality[j]);
 }
 
+Result<void> check_bars(const BarColumns& bars) {
+  if (auto checked = check_lengths(bars); !checked) return checked;
+  return check_order("validated", bars.open_time, true);
+}
+
 Result<void> check_batch(const Batch& batch) {
-  if (auto checked = check_lengths(batch.validated); !checked) return checked;
+  if (auto checked = check_bars(batch.validated); !checked) return checked;
   if (auto checked = check_lengths(batch.raw); !checked) return checked;
-  if (auto checked = check_order("validated", batch.validated.open_time, true); !checked) return checked;
   if (auto checked = check_order("raw", batch.raw.open_time, false); !checked) return checked;
   for (const auto& gap : batch.gaps)
     if (gap.series != batch.series)

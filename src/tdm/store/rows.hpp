@@ -21,6 +21,9 @@ constexpr bool is_final(Finality finality) { return finality == Finality::confir
 // difference.
 bool same_bar(const BarColumns& a, std::size_t a_row, const BarColumns& b, std::size_t b_row);
 
+// Columns of equal length, rows sorted by open_time, a key at most once. invalid_argument names what is wrong.
+Result<void> check_bars(const BarColumns& bars);
+
 // Only what can be stored: columns of equal length, rows sorted by open_time, a key at most once, gaps of this series.
 // invalid_argument names what is wrong.
 Result<void> check_batch(const Batch& batch);

@@ -11,6 +11,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "tdm/store/rows.hpp"  // check_bars
+
 namespace tdm::store::duckdb::detail {
 namespace {
 
@@ -271,6 +273,7 @@ SeriesState state_of(const Json& json) {
   for (const auto& gap : json.at("gaps")) manifest.gaps.push_back(gap_of(gap, series));
   manifest.looked = array_of<TimeRange>(json.at("looked_us"), range_of);
   manifest.tail = bars_of(json.at("tail"));
+  if (const auto checked = check_bars(manifest.tail); !checked) throw std::runtime_error{checked.error().message};
   return state;
 }
 
