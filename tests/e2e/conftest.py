@@ -21,5 +21,5 @@ def binaries() -> None:
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     """A simulated Bybit with its truth of fourteen months, shared by the tests that only read from it."""
     folder: Path = tmp_path_factory.mktemp("exchange")
-    with simulator(folder, first="2022-12-01", truth=True) as running:
+    with simulator(folder, "--truth-symbols", "BTCUSDT", first="2022-12-01", truth=True) as running:
         yield running

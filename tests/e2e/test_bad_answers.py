@@ -80,7 +80,9 @@ REFUSED = [
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     """The same exchange without faults, and what is true of it."""
-    with simulator(tmp_path_factory.mktemp("clean"), first="2022-12-01", truth=True) as exchange:
+    with simulator(
+        tmp_path_factory.mktemp("clean"), "--truth-symbols", "BTCUSDT", first="2022-12-01", truth=True
+    ) as exchange:
         yield exchange
 
 

@@ -118,7 +118,7 @@ def test_limits_have_limits(limit: str, served: tuple[Path, str]) -> None:
         ("storage:\n\ttype: duckdb\n", ":2:"),
         ("environment: a\nenvironment: b\n", ":2:1:"),
         ("storage:\n  tpye: duckdb\n", "type"),
-        ("storage:\n  type: duckdb\n  db_path: 1\n  parquet_path: [a]\n", ":4:"),
+        ("storage:\n  type: duckdb\n  db_path: 1\n  parquet_path: [a]\n", ":3:12:"),
         ("", ""),
         ("storage: {type: postgres, db_path: a, parquet_path: b}\n", "duckdb"),
     ],
@@ -143,7 +143,7 @@ def test_a_store_that_cannot_be_written_says_so(exchange: Simulator, tmp_path: P
     blocked.write_text("a file where a folder should be")
     config = write_config(tmp_path, exchange.base_url)
     config.write_text(config.read_text().replace(f"{tmp_path}/store", f"{blocked}/store"))
-    done = run([TDM, "backfill", "bybit.linear.BTCUSDT@1h", "--start", "2023-01-01", "--config", config], code=1)
+    done = run([TDM, "backfill", "bybit.linear.BTCUSDT@1h", "--start", "2023-01-01", "--config", config], code=2)
     assert str(blocked) in done.stderr
 
 

@@ -71,7 +71,8 @@ def test_decode_prints_the_text_that_was_sent(page: Recording) -> None:
     lines = decoded(page.file, page.series.split(".")[1])
     assert [[str(line["open_time"]), *(line[name] for name in FIELDS)] for line in lines] == page.rows()
     assert {line["kind"] for line in lines} == {"bar"}
-    assert {line["closed"] for line in lines} == {True}
+    # A result without its envelope has no time that would prove the last bar closed.
+    assert {line["closed"] for line in lines[:-1]} == {True}
 
 
 def test_decode_prints_the_mark_price_page() -> None:

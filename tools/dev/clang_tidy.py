@@ -57,8 +57,8 @@ def units_of(build: Path, with_tests: bool) -> list[Unit]:
     units = {}
     for entry in entries:
         path = (Path(entry["directory"]) / entry["file"]).resolve()
-        ours = path.is_relative_to(ROOT) and not path.is_relative_to(ROOT / "build")
-        if ours and (with_tests or "tests" not in path.relative_to(ROOT).parts):
+        inside = path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] not in ("build", ".venv", ".deps")
+        if inside and (with_tests or "tests" not in path.relative_to(ROOT).parts):
             units[path] = Unit(path, entry["directory"], arguments_of(entry["command"]))
     return [units[path] for path in sorted(units)]
 

@@ -89,7 +89,7 @@ TEST(Kline, BoundsNeedNotLieOnTheGrid) {
                                    {"start", ms("2023-01-01T00:00:00.001Z")},
                                    {"end", ms("2023-01-01T03:59:59Z")}}));
   EXPECT_EQ(times, (std::vector{ms("2023-01-01T03:00:00Z"), ms("2023-01-01T02:00:00Z"), ms("2023-01-01T01:00:00Z"),
-                               ms("2023-01-01T00:00:00Z")}));
+                                ms("2023-01-01T00:00:00Z")}));
 }
 
 TEST(Kline, TheOpenCandleIsThereAndTheFutureIsNot) {

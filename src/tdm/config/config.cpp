@@ -84,7 +84,8 @@ std::optional<std::string> variable(const char* name) {
 
 }  // namespace
 
-Result<Config> load_text(std::string_view text, std::string file_name, std::optional<std::string> log_level_override) {
+Result<Config> load_text(std::string_view text, std::string file_name,
+                         const std::optional<std::string>& log_level_override) {
   const auto root = detail::parse_document(text);
   if (!root) return std::unexpected{configuration_error(file_name, root.error().place, "", root.error().message)};
   auto config = detail::read_document(*root);
@@ -98,10 +99,10 @@ Result<Config> load_text(std::string_view text, std::string file_name, std::opti
   return *std::move(config);
 }
 
-Result<Config> load_file(const std::string& path, std::optional<std::string> log_level_override) {
+Result<Config> load_file(const std::string& path, const std::optional<std::string>& log_level_override) {
   const auto text = read_file(path);
   if (!text) return std::unexpected{text.error()};
-  return load_text(*text, path, std::move(log_level_override));
+  return load_text(*text, path, log_level_override);
 }
 
 Environment environment_of_process() {
@@ -112,7 +113,7 @@ Environment environment_of_process() {
           .xdg_data_home = variable("XDG_DATA_HOME")};
 }
 
-Result<Config> load(std::optional<std::string> explicit_path, const Environment& environment) {
+Result<Config> load(const std::optional<std::string>& explicit_path, const Environment& environment) {
   const auto& named = explicit_path ? explicit_path : environment.config_path;
   if (named) return load_file(*named, environment.log_level);
   std::error_code ignored;

@@ -86,9 +86,9 @@ struct Config {
 
 // Reads and checks one file. Errors are ErrorCode::configuration and begin "configuration error: FILE:LINE:COLUMN:",
 // name the nearest valid key or the expected type. `log_level_override` (LOG_LEVEL, any case) wins over api.log_level.
-Result<Config> load_file(const std::string& path, std::optional<std::string> log_level_override = std::nullopt);
+Result<Config> load_file(const std::string& path, const std::optional<std::string>& log_level_override = std::nullopt);
 Result<Config> load_text(std::string_view text, std::string file_name,
-                         std::optional<std::string> log_level_override = std::nullopt);
+                         const std::optional<std::string>& log_level_override = std::nullopt);
 
 // A log level as the rest of the house spells it ("warn" for "WARNING"); nothing when it is none.
 std::optional<std::string> normal_log_level(std::string_view text);
@@ -100,7 +100,7 @@ struct Environment {
   std::optional<std::string> config_path, log_level, tdm_home, home, xdg_data_home;
 };
 Environment environment_of_process();
-Result<Config> load(std::optional<std::string> explicit_path, const Environment& environment);
+Result<Config> load(const std::optional<std::string>& explicit_path, const Environment& environment);
 
 // What only a later reader can judge ("this backend is not built in"), worded like the loader's own errors.
 Error error_at(const Config& config, std::string_view key, std::string_view message);

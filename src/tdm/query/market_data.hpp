@@ -79,9 +79,10 @@ std::string to_json(const Provenance& provenance);
 std::string to_json(
     const Gap& gap);  // {id, series, start, end, bars, cause, evidence, state, first_look, last_look, looks}
 
-// What `on_gap` makes of the gaps that touch an answer: incomplete_data, naming range, cause and the ways on, when one of
-// them is to be raised; else those that the caller should be warned of.
-Result<std::vector<Gap>> apply_on_gap(const Series& series, TimeRange range, const std::vector<Gap>& gaps, OnGap on_gap);
+// What `on_gap` makes of the gaps that touch an answer: incomplete_data, naming range, cause and the ways on, when one
+// of them is to be raised; else those that the caller should be warned of.
+Result<std::vector<Gap>> apply_on_gap(const Series& series, TimeRange range, const std::vector<Gap>& gaps,
+                                      OnGap on_gap);
 
 struct Answer {
   Series series;

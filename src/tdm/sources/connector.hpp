@@ -20,7 +20,8 @@ namespace tdm::sources {
 
 namespace asio = boost::asio;
 
-// One request for bars: all bars of the series whose open time lies in `range`, at most the exchange's page size of them.
+// One request for bars: all bars of the series whose open time lies in `range`, at most the exchange's page size of
+// them.
 struct PageRequest {
   TimeRange range;
   bool operator==(const PageRequest&) const = default;
@@ -29,21 +30,21 @@ struct PageRequest {
 // What the exchange answered: rows oldest first, duplicates and rows outside the request already told apart.
 struct Page {
   PageRequest request;
-  ObservationColumns rows;                // on the grid and inside the request, strictly increasing open_time
-  std::vector<Rejection> rejected;        // rows that cannot be observations: no open time, off the grid, outside the window
-  TimePoint exchange_time{};              // the exchange's clock when it answered: decides what is closed
-  std::int64_t unknown_fields = 0;        // ignored and counted
-  std::int64_t duplicates = 0;            // same key and values more than once in the answer, kept once
-  std::int64_t bytes = 0;                 // of the answer's body
+  ObservationColumns rows;          // on the grid and inside the request, strictly increasing open_time
+  std::vector<Rejection> rejected;  // rows that cannot be observations: no open time, off the grid, outside the window
+  TimePoint exchange_time{};        // the exchange's clock when it answered: decides what is closed
+  std::int64_t unknown_fields = 0;  // ignored and counted
+  std::int64_t duplicates = 0;      // same key and values more than once in the answer, kept once
+  std::int64_t bytes = 0;           // of the answer's body
 };
 
 // What holds for every series of a market.
 struct MarketTraits {
-  std::string name;                       // "linear"
-  std::vector<Timeframe> native;          // timeframes the exchange itself serves
+  std::string name;               // "linear"
+  std::vector<Timeframe> native;  // timeframes the exchange itself serves
   std::vector<PriceKind> price_kinds;
-  std::string open_rule;                  // previous_close | first_trade
-  std::chrono::seconds rest_delay{0};     // available_at = close_time + this, for backfilled bars
+  std::string open_rule;               // previous_close | first_trade
+  std::chrono::seconds rest_delay{0};  // available_at = close_time + this, for backfilled bars
   bool has_trade_count = false;
   bool has_quote_volume = false;  // every row of traded bars has one: a row without is rejected
   std::chrono::seconds settle(Timeframe timeframe) const {  // after close_time a bar is born confirmed
@@ -54,32 +55,33 @@ struct MarketTraits {
 // A stop of the whole exchange that the documents name: versioned evidence that ships with the connector.
 struct KnownOutage {
   TimeRange range;
-  std::string market;                     // empty: all
+  std::string market;  // empty: all
   std::string evidence;
 };
 
 struct ConnectorOptions {
-  std::string base_url;                   // empty: the exchange's public default
+  std::string base_url;  // empty: the exchange's public default
   std::map<std::string, std::string> market_base_urls;
-  std::optional<double> rate_limit;       // requests per second; nothing: the connector's default
-  std::optional<std::string> memory_file; // of the quota governor
-  std::optional<std::string> proxy{};     // HTTPS_PROXY, as net::HttpClientOptions takes it
+  std::optional<double> rate_limit;        // requests per second; nothing: the connector's default
+  std::optional<std::string> memory_file;  // of the quota governor
+  std::optional<std::string> proxy{};      // HTTPS_PROXY, as net::HttpClientOptions takes it
 };
 
-// What an exchange must do. One folder under sources/ per exchange; each passes ConnectorConformance. All methods may be called
-// from several threads; coroutines run on the executor the connector was made with. Every wait has an end; a retry inside obeys
-// the exchange's Retry-After and quota. Errors name exchange, symbol and range.
+// What an exchange must do. One folder under sources/ per exchange; each passes ConnectorConformance. All methods may
+// be called from several threads; coroutines run on the executor the connector was made with. Every wait has an end; a
+// retry inside obeys the exchange's Retry-After and quota. Errors name exchange, symbol and range.
 class Connector {
  public:
   virtual ~Connector() = default;
 
   virtual std::string_view exchange() const = 0;
   virtual const std::vector<MarketTraits>& markets() const = 0;
-  virtual std::string_view default_market() const = 0;   // "" when the symbol decides
-  virtual std::string origin() const = 0;                // mainnet | testnet | custom host without its port ("simulated" for loopback sims: the host)
-  virtual double permitted_rate() const = 0;             // requests per second: for estimates
-  virtual int page_rows() const = 0;                     // bars in one page
-  virtual std::int64_t bytes_per_page() const = 0;       // typical, for estimates
+  virtual std::string_view default_market() const = 0;  // "" when the symbol decides
+  virtual std::string origin()
+      const = 0;  // mainnet | testnet | custom host without its port ("simulated" for loopback sims: the host)
+  virtual double permitted_rate() const = 0;        // requests per second: for estimates
+  virtual int page_rows() const = 0;                // bars in one page
+  virtual std::int64_t bytes_per_page() const = 0;  // typical, for estimates
 
   // The fixed pages that cover the range, oldest first. Pure: computed from the grid.
   virtual std::vector<PageRequest> pages(const Series& series, TimeRange range) const = 0;
@@ -95,18 +97,20 @@ class Connector {
 
 const MarketTraits* find_market(const Connector& connector, std::string_view market);
 
-// How recordings of an exchange read (`tdm decode`): each line out is one JSON object (design: Names that outside programs rely on).
+// How recordings of an exchange read (`tdm decode`): each line out is one JSON object (design: Names that outside
+// programs rely on).
 struct DecodeRequest {
   std::string market;
-  std::string channel;      // rest | ws | archive
-  std::string target;       // of the request, when known: names symbol, interval
+  std::string channel;  // rest | ws | archive
+  std::string target;   // of the request, when known: names symbol, interval
 };
 using LineSink = std::function<void(std::string_view json_line)>;
 
 // What a folder under sources/ exports.
 struct ExchangeModule {
   std::string_view name;
-  Result<std::shared_ptr<Connector>> (*make)(const ConnectorOptions& options, asio::any_io_executor executor, const Clock& clock);
+  Result<std::shared_ptr<Connector>> (*make)(const ConnectorOptions& options, asio::any_io_executor executor,
+                                             const Clock& clock);
   // Decodes one document (the text of line `line`); an undecodable one gives an "error" line, never silence.
   void (*decode)(const DecodeRequest& request, std::string_view document, std::int64_t line, const LineSink& sink);
   // Symbols as ccxt writes them -> (market, symbol) candidates: "BTC/USDT:USDT" -> linear BTCUSDT.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <concepts>
 #include <cstdlib>
 #include <functional>
 #include <memory>
@@ -105,6 +106,7 @@ struct Answer {
 
 struct BarAnswer : Answer<BarColumns> {
   template <class From>
+    requires(!std::derived_from<std::remove_cvref_t<From>, BarAnswer>)
   explicit BarAnswer(From&& from) : Answer{std::forward<From>(from)} {
     for (const auto value : rows.finality) finality.append(to_string(value));
     for (const auto value : rows.source) source.append(to_string(value));
@@ -114,6 +116,7 @@ struct BarAnswer : Answer<BarColumns> {
 
 struct RawAnswer : Answer<ObservationColumns> {
   template <class From>
+    requires(!std::derived_from<std::remove_cvref_t<From>, RawAnswer>)
   explicit RawAnswer(From&& from) : Answer{std::forward<From>(from)} {
     for (const auto value : rows.channel) channel.append(to_string(value));
     for (const auto value : rows.close_proof) close_proof.append(close_proof_text(value));

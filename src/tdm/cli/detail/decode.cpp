@@ -1,4 +1,6 @@
 // tdm decode: cuts recordings into documents; what they mean is the exchange's knowledge.
+#include <algorithm>
+
 #include "tdm/cli/detail/command.hpp"
 #include "tdm/cli/detail/recording.hpp"
 

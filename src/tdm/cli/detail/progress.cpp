@@ -39,7 +39,7 @@ std::string plain_line(const Totals& totals) {
                      rate_text(totals), left_text(totals));
 }
 
-ProgressDisplay::ProgressDisplay(const Context& context, std::vector<std::int64_t> expected)
+ProgressDisplay::ProgressDisplay(const Context& context, const std::vector<std::int64_t>& expected)
     : context_{context}, started_{std::chrono::steady_clock::now()} {
   for (const auto total : expected) parts_.push_back({.total = total});
   ticker_ = std::jthread{[this](const std::stop_token& stop) { show(stop); }};

@@ -31,7 +31,7 @@ std::string plain_line(const Totals& totals);
 class ProgressDisplay {
  public:
   // `expected[i]`: bars that fill i lacks, as estimated.
-  ProgressDisplay(const Context& context, std::vector<std::int64_t> expected);
+  ProgressDisplay(const Context& context, const std::vector<std::int64_t>& expected);
   ~ProgressDisplay();
   ProgressDisplay(const ProgressDisplay&) = delete;
   ProgressDisplay& operator=(const ProgressDisplay&) = delete;

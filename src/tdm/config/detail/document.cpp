@@ -18,12 +18,13 @@ Place place_of(const YAML::Mark& mark) {
 }
 
 // Thrown through yaml-cpp, which knows no other way to stop.
-struct Refused {
+struct Refused : std::exception {
+  explicit Refused(Complaint what) : complaint{std::move(what)} {}
   Complaint complaint;
 };
 
 [[noreturn]] void refuse(const YAML::Mark& mark, std::string message) {
-  throw Refused{{place_of(mark), std::move(message)}};
+  throw Refused{Complaint{place_of(mark), std::move(message)}};
 }
 
 // Builds the tree from the parser's events. A mapping takes keys and values in turn.
@@ -174,9 +175,9 @@ Node run_parser(std::string_view text) {
   std::istringstream stream{std::string{text}};
   YAML::Parser parser{stream};
   Builder builder;
-  if (!parser.HandleNextDocument(builder)) throw Refused{{{}, "the file is empty"}};
+  if (!parser.HandleNextDocument(builder)) throw Refused{Complaint{{}, "the file is empty"}};
   Builder second;
-  if (parser.HandleNextDocument(second)) throw Refused{{{}, "the file holds more than one document"}};
+  if (parser.HandleNextDocument(second)) throw Refused{Complaint{{}, "the file holds more than one document"}};
   return std::move(builder).take_root();
 }
 

@@ -92,7 +92,7 @@ class Schema {
   }
 
  private:
-  void add(std::string_view name, Json type, std::string_view meaning) {
+  void add(std::string_view name, const Json& type, std::string_view meaning) {
     Json entry{{"description", meaning}};
     entry.update(type);
     properties_[std::string{name}] = std::move(entry);

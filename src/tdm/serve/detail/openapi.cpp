@@ -169,23 +169,23 @@ Json to_json(const Parameter& parameter) {
 }
 
 std::string description_of(int status) {
-  static const std::map<int, std::string> kTexts{{200, "the answer"},
-                                                 {202, "accepted"},
-                                                 {304, "unchanged"},
-                                                 {400, "a parameter is wrong"},
-                                                 {404, "there is no such thing"},
-                                                 {405, "not with this method"},
-                                                 {406, "no such form"},
-                                                 {409, "gaps or size stop it"},
-                                                 {411, "a length is needed"},
-                                                 {413, "too large"},
-                                                 {415, "JSON is expected"},
-                                                 {429, "later"},
-                                                 {500, "a defect"},
-                                                 {503, "not now"},
-                                                 {507, "no space is left"}};
-  const auto found = kTexts.find(status);
-  return found == kTexts.end() ? "a problem" : found->second;
+  static const std::map<int, std::string> texts{{200, "the answer"},
+                                                {202, "accepted"},
+                                                {304, "unchanged"},
+                                                {400, "a parameter is wrong"},
+                                                {404, "there is no such thing"},
+                                                {405, "not with this method"},
+                                                {406, "no such form"},
+                                                {409, "gaps or size stop it"},
+                                                {411, "a length is needed"},
+                                                {413, "too large"},
+                                                {415, "JSON is expected"},
+                                                {429, "later"},
+                                                {500, "a defect"},
+                                                {503, "not now"},
+                                                {507, "no space is left"}};
+  const auto found = texts.find(status);
+  return found == texts.end() ? "a problem" : found->second;
 }
 
 void add_answer(Json& responses, int status, std::string_view content_type, std::string_view schema) {

@@ -73,7 +73,8 @@ class Catalog {
   Result<void> transaction(Work work) {
     if (auto begun = run("BEGIN TRANSACTION"); !begun) return begun;
     if (Result<void> done = work(); !done) {
-      static_cast<void>(run("ROLLBACK"));
+      // What failed is what is told; a transaction that cannot even be rolled back ends with the connection.
+      if (auto undone = run("ROLLBACK"); !undone) done.error().message += "; " + undone.error().message;
       return done;
     }
     return run("COMMIT");

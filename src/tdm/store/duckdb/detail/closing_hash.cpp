@@ -44,8 +44,8 @@ void leave_closing_hash(const std::string& db_path) noexcept {
     const auto database = read_file(db_path);
     if (!database || !*database) return;
     auto file = NewFile::write(hash_path(db_path), bytes_of(sha256(bytes_of((*database)->bytes))));
-    if (file) static_cast<void>(file->publish());
-  } catch (const std::exception&) {
+    if (file && !file->publish()) return;
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
     // Out of memory: no hash.
   }
 }

@@ -69,9 +69,26 @@ FileIdentity identity_of(const struct ::stat& status) {
                       status.st_size};
 }
 
+// Waiting cures neither a path that was configured wrongly nor a folder that we may not write.
+ErrorCode code_of(int error_number) {
+  switch (error_number) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: return ErrorCode::storage_full;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case ENOTDIR:
+    case EISDIR:
+    case EEXIST:
+    case ELOOP:
+    case ENAMETOOLONG: return ErrorCode::configuration;
+    default: return ErrorCode::unavailable;
+  }
+}
+
 Error io_error(int error_number, std::string_view action, const std::string& path) {
-  const bool full = error_number == ENOSPC || error_number == EDQUOT || error_number == EFBIG;
-  return Error{full ? ErrorCode::storage_full : ErrorCode::unavailable,
+  return Error{code_of(error_number),
                fmt::format("cannot {} {}: {}", action, path, std::generic_category().message(error_number)),
                {},
                {},

@@ -21,7 +21,6 @@
 namespace tdm::store::duckdb::detail {
 namespace {
 
-using parquet::ConvertedType;
 using parquet::LogicalType;
 using parquet::Repetition;
 using parquet::Type;

@@ -300,7 +300,7 @@ TEST_F(Fault, AFolderThatCannotBeWrittenIsNamed) {
   const auto writer = store_->lock(std::chrono::milliseconds{100}, {});
   ASSERT_EQ(::seteuid(0), 0);
   ASSERT_FALSE(writer);
-  EXPECT_EQ(writer.error().code, ErrorCode::unavailable);
+  EXPECT_EQ(writer.error().code, ErrorCode::configuration);
   EXPECT_NE(writer.error().message.find(site_.root()), std::string::npos) << writer.error().message;
   EXPECT_NE(writer.error().message.find("Permission denied"), std::string::npos) << writer.error().message;
 }
@@ -310,7 +310,7 @@ TEST_F(Fault, APathThatIsAFileIsNamed) {
   spill(site_.parquet_path(), "not a folder");
   const auto writer = store_->lock(std::chrono::milliseconds{100}, {});
   ASSERT_FALSE(writer);
-  EXPECT_EQ(writer.error().code, ErrorCode::unavailable);
+  EXPECT_EQ(writer.error().code, ErrorCode::configuration);
   EXPECT_NE(writer.error().message.find(site_.parquet_path()), std::string::npos) << writer.error().message;
 }
 
