@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "tdm/app/detail/embedded.hpp"
+#include "tdm/app/detail/wiring.hpp"
 #include "tdm/remote/remote.hpp"  // connect
 
 namespace tdm::app {
@@ -33,6 +34,7 @@ Result<std::shared_ptr<Door>> open_remote(std::string url, const OpenOptions& op
   remote_options.url = std::move(url);
   remote_options.api_key = options.api_key.value_or("");
   remote_options.timeout = options.timeout;
+  remote_options.proxy = detail::proxy_of_environment();
   auto data = remote::connect(remote_options);
   if (!data) return std::unexpected{std::move(data).error()};
   return std::make_shared<Remote>(*std::move(data), config::Config{});

@@ -1,5 +1,6 @@
 #include "tdm/app/server.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -60,6 +61,18 @@ void warn_about(const config::Config& config) {
                    {{"type", std::string_view{config.cache.type}}});
 }
 
+// The server keeps the lock for its life; when somebody has it already, the log says what is waited for.
+Result<ingest::WriterHub::Lease> take_lock(detail::Embedded& embedded, const std::stop_token& stop) {
+  const auto patience = embedded.config().limits.lock_timeout;
+  const auto quiet = std::min<std::chrono::milliseconds>(patience, 1s);
+  auto lease = embedded.hub().acquire(quiet, stop);
+  if (lease || lease.error().code != ErrorCode::unavailable || quiet == patience) return lease;
+  telemetry::log(Level::warn, "waiting: another process writes to this store",
+                 {{"db_path", std::string_view{embedded.config().storage.db_path}},
+                  {"seconds", std::chrono::duration<double>(patience).count()}});
+  return embedded.hub().acquire(patience - quiet, stop);
+}
+
 }  // namespace
 
 Result<void> run_server(config::Config config, const std::stop_token& stop,
@@ -68,8 +81,8 @@ Result<void> run_server(config::Config config, const std::stop_token& stop,
   auto embedded = detail::Embedded::open(std::move(config));
   if (!embedded) return std::unexpected{std::move(embedded).error()};
   const auto& settings = (*embedded)->config();
-  auto lease = (*embedded)->hub().acquire(settings.limits.lock_timeout, stop);
-  if (!lease) return std::unexpected{std::move(lease).error()};
+  const auto lease = take_lock(**embedded, stop);
+  if (!lease) return std::unexpected{lease.error()};
 
   std::atomic<bool> ending{false};
   serve::Api api{(*embedded)->shared_data(), api_options(settings, ending)};

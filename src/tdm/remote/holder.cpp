@@ -89,7 +89,8 @@ class HolderFiller final : public ingest::Filler {
     if (reply && reply->status / 100 != 2) return std::unexpected{error_of(*reply)};
     if (auto outcome = std::move(lines).outcome()) return *std::move(outcome);
     return fail(ErrorCode::unavailable,
-                reply ? "the holder of the store ended the fill without an outcome" : gone(reply.error()));
+                reply ? "the holder of the store ended the fill without an outcome" : gone(reply.error()),
+                std::string{kHolderGone});
   }
 
   Result<void> refresh_instruments(std::string exchange, std::string market, std::chrono::seconds max_age,
@@ -145,7 +146,7 @@ class HolderFiller final : public ingest::Filler {
     const auto reply = client.send(make_request(std::move(target), body), std::move(stop));
     if (!reply) {
       if (reply.error().code == ErrorCode::cancelled) return std::unexpected{reply.error()};
-      return fail(ErrorCode::unavailable, gone(reply.error()));
+      return fail(ErrorCode::unavailable, gone(reply.error()), std::string{kHolderGone});
     }
     if (reply->status / 100 != 2) return std::unexpected{error_of(*reply)};
     return parse_document(reply->body);

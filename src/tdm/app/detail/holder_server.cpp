@@ -1,25 +1,21 @@
 #include "tdm/app/detail/holder_server.hpp"
 
-#include <sys/stat.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <utility>
 
 #include "tdm/telemetry/log.hpp"
 
 namespace tdm::app::detail {
 namespace {
 
-using namespace std::chrono_literals;
-using std::chrono::steady_clock;
-
-constexpr auto kLinger = 250ms;
 // A fill occupies a worker for as long as it streams its progress.
 constexpr std::size_t kWorkers = 16;
 constexpr std::size_t kConnections = 256;
-
-std::optional<std::uint64_t> inode_of(const std::string& path) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
-  return status.st_ino;
-}
 
 }  // namespace
 
@@ -33,17 +29,31 @@ HolderServer::~HolderServer() {
 
 void HolderServer::hold() {
   const std::lock_guard guard{mutex_};
-  held_ = true;
-  if (current_ && current_->inode == inode_of(path_)) return;
   retire_locked();
-  start_locked();
+  if (!closer_.joinable()) closer_ = std::jthread{[this](const std::stop_token& stop) { close_retired(stop); }};
+  auto api = make_api_();
+  // Bound under a name of its own and then moved: a server that ends removes its own name and never its successor's.
+  const auto bound = fmt::format("{}.{}.{}", path_, ::getpid(), ++sockets_);
+  net::ServerOptions options;
+  options.unix_path = bound;
+  options.connections = kConnections;
+  options.workers = kWorkers;
+  auto server = net::HttpServer::start(
+      std::move(options), [api](const net::ServerRequest& request) { return api->handle(request); },
+      [api](int status, std::string_view detail) { return api->refuse(status, detail); });
+  if (server && ::rename(bound.c_str(), path_.c_str()) == 0) {
+    current_ = Listening{std::move(api), *std::move(server)};
+    return;
+  }
+  // Others then wait for the lock instead of asking us.
+  const std::string why = server ? std::strerror(errno) : server.error().message;
+  telemetry::log(telemetry::Level::warn, "the store's socket cannot be listened on",
+                 {{"path", std::string_view{path_}}, {"error", std::string_view{why}}});
 }
 
 void HolderServer::release() {
   const std::lock_guard guard{mutex_};
-  held_ = false;
-  close_at_ = steady_clock::now() + kLinger;
-  changed_.notify_one();
+  retire_locked();
 }
 
 bool HolderServer::listening() const {
@@ -51,27 +61,9 @@ bool HolderServer::listening() const {
   return current_.has_value();
 }
 
-void HolderServer::start_locked() {
-  if (!closer_.joinable()) closer_ = std::jthread{[this](const std::stop_token& stop) { close_retired(stop); }};
-  auto api = make_api_();
-  net::ServerOptions options;
-  options.unix_path = path_;
-  options.connections = kConnections;
-  options.workers = kWorkers;
-  auto server = net::HttpServer::start(
-      std::move(options), [api](const net::ServerRequest& request) { return api->handle(request); },
-      [api](int status, std::string_view detail) { return api->refuse(status, detail); });
-  if (!server) {
-    // Others then wait for the lock instead of asking us.
-    telemetry::log(telemetry::Level::warn, "the store's socket cannot be listened on",
-                   {{"path", std::string_view{path_}}, {"error", std::string_view{server.error().message}}});
-    return;
-  }
-  current_ = Listening{std::move(api), *std::move(server), inode_of(path_)};
-}
-
 void HolderServer::retire_locked() {
   if (!current_) return;
+  ::unlink(path_.c_str());
   retired_.push_back(*std::move(current_));
   current_.reset();
   changed_.notify_one();
@@ -80,23 +72,17 @@ void HolderServer::retire_locked() {
 void HolderServer::close_retired(const std::stop_token& stop) {
   std::unique_lock lock{mutex_};
   for (;;) {
-    if (stop.stop_requested() || (!held_ && current_ && steady_clock::now() >= close_at_)) retire_locked();
+    changed_.wait(lock, stop, [this] { return !retired_.empty(); });
+    if (stop.stop_requested()) retire_locked();
     auto retired = std::exchange(retired_, {});
-    if (!retired.empty()) {
-      lock.unlock();
-      for (auto& listening : retired) {
-        listening.api->stop();
-        listening.server.reset();
-      }
-      retired.clear();
-      lock.lock();
-      continue;
+    lock.unlock();
+    for (auto& listening : retired) {
+      listening.api->stop();
+      listening.server.reset();
     }
-    if (stop.stop_requested()) return;
-    if (!held_ && current_)
-      changed_.wait_until(lock, stop, close_at_, [this] { return held_ || !retired_.empty(); });
-    else
-      changed_.wait(lock, stop, [this] { return !retired_.empty() || (!held_ && current_); });
+    retired.clear();
+    lock.lock();
+    if (stop.stop_requested() && retired_.empty()) return;
   }
 }
 

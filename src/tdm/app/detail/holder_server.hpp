@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -16,9 +15,9 @@
 namespace tdm::app::detail {
 
 // Listens on the store's socket while this process holds the store's lock, so that the other processes on the store can
-// ask it for what only the holder may do. hold() and release() only say what is wanted and return at once, whatever
-// locks their caller has: listening ends on a thread of its own, and a little later, so that many short holds do not
-// open many sockets.
+// ask it for what only the holder may do. hold() and release() are called with the lock held, so only one process at a
+// time changes what lies at the path. Neither waits for requests in flight: who asked is cut off on a thread of its
+// own, and looks at the lock again.
 class HolderServer {
  public:
   HolderServer(std::string socket_path, std::function<std::shared_ptr<serve::Api>()> make_api);
@@ -34,10 +33,8 @@ class HolderServer {
   struct Listening {
     std::shared_ptr<serve::Api> api;
     std::unique_ptr<net::HttpServer> server;
-    std::optional<std::uint64_t> inode;  // of the socket: another holder puts its own in its place
   };
 
-  void start_locked();
   void retire_locked();
   void close_retired(const std::stop_token& stop);
 
@@ -45,10 +42,9 @@ class HolderServer {
   const std::function<std::shared_ptr<serve::Api>()> make_api_;
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
+  int sockets_ = 0;  // bound so far
   std::optional<Listening> current_;
   std::vector<Listening> retired_;
-  bool held_ = false;
-  std::chrono::steady_clock::time_point close_at_{};
   std::jthread closer_;
 };
 

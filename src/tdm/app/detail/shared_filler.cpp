@@ -1,7 +1,10 @@
 #include "tdm/app/detail/shared_filler.hpp"
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
+
+#include "tdm/remote/remote.hpp"  // kHolderGone
 
 namespace tdm::app::detail {
 namespace {
@@ -31,7 +34,13 @@ class SharedFiller final : public ingest::Filler {
       : hub_{std::move(hub)}, local_{std::move(local)}, holder_{std::move(holder)}, patience_{patience} {}
 
   Result<ingest::FillReport> fill(const ingest::FillRequest& request) override {
-    return by_the_writer(request.stop, [&](ingest::Filler& writer) { return writer.fill(request); });
+    std::atomic<bool> alive{false};
+    auto watched = request;
+    watched.on_progress = [&](const ingest::Progress& progress) {
+      alive = true;
+      if (request.on_progress) request.on_progress(progress);
+    };
+    return by_the_writer(request.stop, [&](ingest::Filler& writer) { return writer.fill(watched); }, &alive);
   }
 
   Result<void> refresh_instruments(std::string exchange, std::string market, std::chrono::seconds max_age,
@@ -50,8 +59,11 @@ class SharedFiller final : public ingest::Filler {
   }
 
  private:
+  // `alive`: set while somebody does the work. A holder that was killed in the midst of it starts our patience anew,
+  // one that says nothing does not.
   template <class Work>
-  std::invoke_result_t<Work, ingest::Filler&> by_the_writer(const std::stop_token& stop, const Work& work) {
+  std::invoke_result_t<Work, ingest::Filler&> by_the_writer(const std::stop_token& stop, const Work& work,
+                                                            std::atomic<bool>* alive = nullptr) {
     auto deadline = steady_clock::now() + patience_;
     for (;;) {
       if (stop.stop_requested()) return std::unexpected{cancelled()};
@@ -59,15 +71,17 @@ class SharedFiller final : public ingest::Filler {
       if (lease) return work(*local_);
       if (lease.error().code != ErrorCode::unavailable) return std::unexpected{std::move(lease).error()};
 
-      const auto asked = steady_clock::now();
       auto result = work(*holder_);
-      if (result || result.error().code != ErrorCode::unavailable) return result;
-      // Nobody answered, or who answered went away: it has the next deadline who served us meanwhile.
+      if (result || !is_gone(result.error())) return result;
       const auto now = steady_clock::now();
-      if (now - asked > kLookAgain) deadline = std::max(deadline, now + kLookAgain);
+      if (alive != nullptr && alive->exchange(false)) deadline = now + patience_;
       if (now >= deadline) return result;
       nap(stop, kLookAgain);
     }
+  }
+
+  static bool is_gone(const Error& error) {
+    return error.code == ErrorCode::unavailable && error.parameter == remote::kHolderGone;
   }
 
   std::shared_ptr<ingest::WriterHub> hub_;

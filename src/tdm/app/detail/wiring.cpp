@@ -32,13 +32,6 @@ void log_once(const std::string& exchange) {
                    {{"exchange", std::string_view{exchange}}});
 }
 
-// Spelled in upper or in lower case, as by curl.
-std::optional<std::string> proxy_of_environment() {
-  for (const char* name : {"HTTPS_PROXY", "https_proxy"})
-    if (const char* value = std::getenv(name); value != nullptr && *value != '\0') return value;
-  return std::nullopt;
-}
-
 sources::ConnectorOptions connector_options(const config::Config& config, const std::string& exchange,
                                             const store::Store& store) {
   sources::ConnectorOptions options;
@@ -70,6 +63,12 @@ std::vector<std::pair<std::string, std::string>> parse_alias(std::string_view ex
 }
 
 }  // namespace
+
+std::optional<std::string> proxy_of_environment() {
+  for (const char* name : {"HTTPS_PROXY", "https_proxy"})
+    if (const char* value = std::getenv(name); value != nullptr && *value != '\0') return value;
+  return std::nullopt;
+}
 
 std::vector<std::string> exchange_names() {
   std::vector<std::string> names;

@@ -2,6 +2,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ Result<ingest::Connectors> make_connectors(const config::Config& config, const s
 Result<validate::RuleSet> make_rules(const config::Config& config);
 ingest::IngestOptions ingest_options(const config::Config& config);
 query::EngineOptions engine_options(const config::Config& config);
+
+// HTTPS_PROXY, spelled in upper or in lower case, as by curl.
+std::optional<std::string> proxy_of_environment();
 
 std::vector<std::string> exchange_names();
 std::vector<std::string> backend_names();

@@ -6,6 +6,7 @@
 #include <functional>
 #include <thread>
 
+#include "tdm/remote/remote.hpp"  // kHolderGone
 #include "tests/support/memory_store.hpp"
 
 namespace tdm::app::detail {
@@ -21,8 +22,10 @@ class CountingFiller final : public ingest::Filler {
  public:
   std::function<Result<void>()> answer = [] { return Result<void>{}; };
   std::atomic<int> asked{0};
+  bool shows_progress = false;
 
-  Result<ingest::FillReport> fill(const ingest::FillRequest&) override {
+  Result<ingest::FillReport> fill(const ingest::FillRequest& request) override {
+    if (shows_progress) request.on_progress({.total_bars = 9});
     return said<ingest::FillReport>(ingest::FillReport{.fetched = 7});
   }
   Result<void> refresh_instruments(std::string, std::string, std::chrono::seconds, std::stop_token) override {
@@ -44,6 +47,10 @@ class CountingFiller final : public ingest::Filler {
     return value;
   }
 };
+
+std::unexpected<Error> gone() {
+  return fail(ErrorCode::unavailable, "nobody listens", std::string{remote::kHolderGone});
+}
 
 class SharedFiller : public testing::Test {
  protected:
@@ -99,19 +106,27 @@ TEST_F(SharedFiller, AHolderThatGoesAwayLeavesTheWorkToUs) {
   auto lease = std::optional{locked_by_another()};
   holder_->answer = [&]() -> Result<void> {
     if (holder_->asked == 3) lease.reset();
-    return fail(ErrorCode::unavailable, "nobody listens");
+    return gone();
   };
   EXPECT_EQ(shared()->fill(request())->fetched, 7);
   EXPECT_EQ(holder_->asked, 3);
   EXPECT_EQ(local_->asked, 1);
 }
 
+TEST_F(SharedFiller, AnExchangeThatDoesNotAnswerTheHolderIsNoReasonToAskAgain) {
+  const auto lease = locked_by_another();
+  holder_->answer = [] { return fail(ErrorCode::unavailable, "bybit does not answer"); };
+  EXPECT_EQ(shared(60s)->fill(request()).error().message, "bybit does not answer");
+  EXPECT_EQ(holder_->asked, 1);
+}
+
 TEST_F(SharedFiller, AHolderThatServedAWhileBeforeItDiedDoesNotUseUpOurPatience) {
   auto lease = std::optional{locked_by_another()};
+  holder_->shows_progress = true;
   holder_->answer = [&]() -> Result<void> {
     std::this_thread::sleep_for(100ms);
     lease.reset();
-    return fail(ErrorCode::unavailable, "the holder went away");
+    return gone();
   };
   EXPECT_TRUE(shared(50ms)->fill(request()));
   EXPECT_EQ(local_->asked, 1);
@@ -119,7 +134,7 @@ TEST_F(SharedFiller, AHolderThatServedAWhileBeforeItDiedDoesNotUseUpOurPatience)
 
 TEST_F(SharedFiller, NobodyAnswersForEver) {
   const auto lease = locked_by_another();
-  holder_->answer = [] { return fail(ErrorCode::unavailable, "nobody listens"); };
+  holder_->answer = [] { return gone(); };
   const auto begun = steady_clock::now();
   const auto result = shared(200ms)->fill(request());
   ASSERT_FALSE(result);
@@ -134,7 +149,7 @@ TEST_F(SharedFiller, AStopEndsTheWait) {
   std::stop_source stop;
   holder_->answer = [&] {
     stop.request_stop();
-    return fail(ErrorCode::unavailable, "nobody listens");
+    return gone();
   };
   EXPECT_EQ(shared(60s)->fill(request(stop.get_token())).error().code, ErrorCode::cancelled);
 }

@@ -18,6 +18,7 @@ std::int64_t percent(const Totals& totals) {
 }
 
 std::string left_text(const Totals& totals) {
+  if (totals.total > 0 && totals.done >= totals.total) return "finishing";
   return totals.seconds_left ? seconds_text(*totals.seconds_left) + " left" : "time left unknown";
 }
 
