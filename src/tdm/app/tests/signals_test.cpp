@@ -25,6 +25,7 @@ TEST(Signals, ATermIsAStopRequestAndNoneIsNone) {
 }
 
 TEST(Signals, ASecondOneEndsTheProcess) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
   const auto twice = [] {
     const Signals signals;
     ::kill(::getpid(), SIGINT);
