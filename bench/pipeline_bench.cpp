@@ -127,7 +127,9 @@ int run(const std::string& folder) {
   boost::asio::thread_pool pool{2};
 
   const auto* module = sources::find_exchange("bybit");
-  auto bybit = must(module->make({.base_url = "http://127.0.0.1:1"}, pool.get_executor(), clock));
+  sources::ConnectorOptions nowhere;
+  nowhere.base_url = "http://127.0.0.1:1";
+  auto bybit = must(module->make(nowhere, pool.get_executor(), clock));
   auto connector = std::make_shared<MemoryConnector>(std::move(bybit), clock.now());
   connector->prepare(series, range);
 
@@ -138,7 +140,8 @@ int run(const std::string& folder) {
   auto filler = ingest::make_local_filler(store, hub, {{"bybit", connector}}, must(validate::RuleSet::make({})), clock,
                                           pool.get_executor(), {});
   const auto begun = std::chrono::steady_clock::now();
-  const auto report = must(filler->fill({.series = series, .range = range}));
+  const ingest::FillRequest request{.series = series, .range = range};
+  const auto report = must(filler->fill(request));
   const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   fmt::print("{{\"bars\":{},\"seconds\":{:.3f},\"bars_per_second\":{:.0f}}}\n", report.stored, seconds,
              static_cast<double>(report.stored) / seconds);
