@@ -42,7 +42,7 @@ std::vector<Outcome> run_jobs(const Context& context, const std::vector<Job>& jo
     outcomes.push_back({.series = job.series});
     expected.push_back(job.expected);
   }
-  ProgressDisplay display{context, std::move(expected)};
+  ProgressDisplay display{context, expected};
   std::atomic<std::size_t> next{0};
   std::atomic<bool> over{false};
   const auto work = [&] {
