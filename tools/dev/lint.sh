@@ -94,9 +94,9 @@ fi
 if [[ ${#python[@]} -gt 0 ]]; then
   run ruff "$tools/ruff" check --quiet ${fix:+--fix} "${python[@]}"
   if [[ -n $fix ]]; then
-    run ruff-format "$tools/ruff" format --quiet "${python[@]}"
+    run ruff-format "$tools/ruff" format --force-exclude --quiet "${python[@]}"
   else
-    run ruff-format "$tools/ruff" format --quiet --check "${python[@]}"
+    run ruff-format "$tools/ruff" format --force-exclude --quiet --check "${python[@]}"
   fi
   run mypy "$tools/mypy" --no-error-summary "${python[@]}"
 fi
