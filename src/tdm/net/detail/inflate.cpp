@@ -35,7 +35,7 @@ Result<void> Inflater::feed(std::string_view bytes, const Out& out) {
     inflateReset2(&stream, kRaw);  // what some servers call deflate: a bare stream without the zlib frame
   state_->begun = true;
 
-  std::array<char, 64 * 1024> piece;
+  std::array<char, 65'536> piece;
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));  // zlib does not write to it
   stream.avail_in = static_cast<uInt>(bytes.size());
   while (true) {

@@ -17,10 +17,10 @@ using std::chrono::nanoseconds;
 // steady milliseconds (41 bits). One word, so that a slot is never half written. After the answer: its steady time in
 // µs.
 constexpr std::uint64_t kRunning = std::uint64_t{1} << 63;
-constexpr int kStartBits = 41;
+constexpr unsigned kStartBits = 41;
 constexpr std::uint64_t kStartMask = (std::uint64_t{1} << kStartBits) - 1;
 constexpr std::uint64_t kProcessMask = (std::uint64_t{1} << 22) - 1;
-constexpr int kIndexBits = 13;
+constexpr unsigned kIndexBits = 13;
 static_assert(QuotaSection::kSlots == std::size_t{1} << kIndexBits);
 
 // No request lives so long: its holder forgot it.

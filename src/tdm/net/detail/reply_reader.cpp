@@ -20,7 +20,7 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::uint32_t kHeaderLimit = 64 * 1024;
+constexpr std::uint32_t kHeaderLimit = 65'536;
 constexpr int kInterimReplies = 10;
 
 // Beast's parser, its events written into an HttpReply.

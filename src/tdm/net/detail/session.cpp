@@ -26,7 +26,7 @@ using std::chrono::steady_clock;
 namespace {
 
 constexpr milliseconds kFarewell{2'000};
-constexpr std::size_t kBytesPerSecond = 64 * 1024;  // a reader slower than this is cut off
+constexpr std::size_t kBytesPerSecond = 65'536;  // a reader slower than this is cut off
 
 std::string_view reason(int status) {
   return beast::http::obsolete_reason(beast::http::int_to_status(static_cast<unsigned>(status)));

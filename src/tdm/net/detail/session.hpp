@@ -94,7 +94,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Socket socket_;
   std::string peer_;
   RequestReader reader_;
-  std::array<char, 16 * 1024> buffer_;
+  std::array<char, 16'384> buffer_;
   Phase phase_ = Phase::idle;
   TimePoint deadline_;
   std::optional<asio::steady_timer> delay_;
