@@ -67,7 +67,7 @@ Pace::Turn Pace::take(QuotaSection& section, const Now& now) {
   auto held = section.next_turn_ns.load();
   while (true) {
     nanoseconds turn{held};
-    if (turn > now.steady + std::max(kFarthestTurn, 2 * interval_)) turn = now.steady;
+    if (turn < nanoseconds{0} || turn > now.steady + std::max(kFarthestTurn, 2 * interval_)) turn = now.steady;
     if (now.steady < turn - tolerance_) {
       if (claimed) section.slots[claimed->index].compare_exchange_strong(claimed->word, claimed->before);
       return {.slot = std::nullopt, .again = turn - tolerance_};
@@ -95,7 +95,10 @@ bool Pace::is_free(std::uint64_t word, const Now& now) const {
   if (word == 0) return true;
   if ((word & kRunning) != 0) return false;
   const microseconds ended{static_cast<microseconds::rep>(word)};
-  return ended + window_ < now.steady || ended > now.steady + window_;  // the future: not written by us
+  // Whatever lies in the file, no difference of two such times overflows. The future: not written by us.
+  const auto steady = std::chrono::floor<microseconds>(now.steady);
+  const auto apart = ended > steady ? ended - steady : steady - ended;
+  return apart > window_;
 }
 
 std::optional<Pace::Claim> Pace::claim(QuotaSection& section, const Now& now) {

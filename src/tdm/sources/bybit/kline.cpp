@@ -112,7 +112,8 @@ KlineRow read_row(ondemand::value value) {
 
 void read_list(KlineDocument& document, ondemand::value value) {
   if (value.type().value() != ondemand::json_type::array) throw WrongShape{"result.list is not an array"};
-  for (auto row : value.get_array().value()) document.rows.push_back(read_row(row.value()));
+  auto list = value.get_array().value();  // named: a loop does not keep what it would come from
+  for (auto row : list) document.rows.push_back(read_row(row.value()));
 }
 
 std::string required_text(ondemand::value value, std::string_view name) {
@@ -140,7 +141,8 @@ bool read_result_field(KlineDocument& document, std::string_view key, ondemand::
 bool read_result(KlineDocument& document, ondemand::value value) {
   if (value.type().value() != ondemand::json_type::object) return false;
   bool has_list = false;
-  for (auto field : value.get_object().value()) {
+  auto object = value.get_object().value();
+  for (auto field : object) {
     const auto key = field.unescaped_key().value();
     has_list |= read_result_field(document, key, field.value().value());
   }
@@ -173,7 +175,8 @@ bool read_envelope_field(std::optional<Envelope>& envelope, std::string_view key
 void read_document(KlineDocument& document, ondemand::document& json) {
   bool has_list = false;
   bool has_code = false;
-  for (auto field : json.get_object().value()) {
+  auto object = json.get_object().value();
+  for (auto field : object) {
     const auto key = field.unescaped_key().value();
     auto value = field.value().value();
     has_code |= key == "retCode";
@@ -224,7 +227,8 @@ Result<Envelope> parse_envelope(std::string_view body) {
     const simdjson::padded_string bytes{body};
     ondemand::parser parser;
     auto json = parser.iterate(bytes).value();
-    for (auto field : json.get_object().value()) {
+    auto object = json.get_object().value();
+    for (auto field : object) {
       const auto key = field.unescaped_key().value();
       has_code |= key == "retCode";
       read_envelope_field(envelope, key, field.value().value());
