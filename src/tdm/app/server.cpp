@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
+#include <thread>
 
 #include "tdm/app/detail/collector.hpp"
 #include "tdm/app/detail/embedded.hpp"
@@ -17,13 +20,17 @@ using namespace std::chrono_literals;
 using telemetry::Level;
 
 // With what comes after it (closing the store) within the ten seconds that a supervisor waits.
-constexpr auto kDrain = 7s;
+constexpr auto kGrace = 4s;  // for requests in flight to end by themselves; then they are told to
+constexpr auto kDrain = 6s;  // until every connection is closed
 
-void wait_for(const std::stop_token& stop) {
+void wait_for(const std::stop_token& stop, std::optional<std::chrono::milliseconds> longest = std::nullopt) {
   std::mutex mutex;
   std::condition_variable_any never;
   std::unique_lock lock{mutex};
-  never.wait(lock, stop, [] { return false; });
+  if (longest)
+    never.wait_for(lock, stop, *longest, [] { return false; });
+  else
+    never.wait(lock, stop, [] { return false; });
 }
 
 bool is_open_to_all(std::string_view host) { return host == "0.0.0.0" || host == "::"; }
@@ -73,6 +80,15 @@ Result<ingest::WriterHub::Lease> take_lock(detail::Embedded& embedded, const std
   return embedded.hub().acquire(patience - quiet, stop);
 }
 
+// Requests in flight end by themselves, or with an answer that says why they could not, or are cut off.
+void drain(net::HttpServer& server, serve::Api& api) {
+  const std::jthread hurry{[&api](const std::stop_token& drained) {
+    wait_for(drained, kGrace);
+    api.stop();
+  }};
+  server.drain(kDrain);
+}
+
 }  // namespace
 
 Result<void> run_server(config::Config config, const std::stop_token& stop,
@@ -95,14 +111,13 @@ Result<void> run_server(config::Config config, const std::stop_token& stop,
                  {{"host", std::string_view{settings.api.host}}, {"port", std::int64_t{(*server)->port()}}});
   if (on_listening) on_listening((*server)->port());
 
-  {
-    const detail::Collector collector{(*embedded)->data(), settings.collect};
-    wait_for(stop);
-    telemetry::log(Level::info, "ending: requests in flight may finish");
-    ending = true;
-  }
-  (*server)->drain(kDrain);
-  api.stop();
+  detail::Collector collector{(*embedded)->data(), settings.collect};
+  wait_for(stop);
+  telemetry::log(Level::info, "ending: requests in flight may finish");
+  ending = true;
+  collector.stop();
+  (*embedded)->stop_listening();
+  drain(**server, api);
   server->reset();
   telemetry::log(Level::info, "ended");
   return {};

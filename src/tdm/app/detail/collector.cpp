@@ -26,8 +26,12 @@ Collector::Collector(query::MarketData& data, std::vector<config::Collect> wante
 }
 
 Collector::~Collector() {
-  for (auto& worker : workers_) worker.request_stop();
+  stop();
   workers_.clear();
+}
+
+void Collector::stop() {
+  for (auto& worker : workers_) worker.request_stop();
 }
 
 void Collector::run(const std::stop_token& stop) {

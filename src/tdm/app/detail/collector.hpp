@@ -27,7 +27,8 @@ struct CollectorOptions {
 class Collector {
  public:
   Collector(query::MarketData& data, std::vector<config::Collect> wanted, CollectorOptions options = {});
-  ~Collector();  // stops what runs
+  ~Collector();  // stops what runs and waits for it
+  void stop();   // the same without waiting
   Collector(const Collector&) = delete;
   Collector& operator=(const Collector&) = delete;
 

@@ -22,6 +22,8 @@ class Embedded final : public Door {
 
   std::shared_ptr<query::MarketData> shared_data() const { return data_; }
   ingest::WriterHub& hub() { return *hub_; }
+  // What other processes asked of this one is cut off; they wait for the lock.
+  void stop_listening() { holder_server_->release(); }
 
  private:
   explicit Embedded(config::Config config) : config_{std::move(config)} {}
