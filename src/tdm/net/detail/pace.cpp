@@ -27,6 +27,8 @@ static_assert(QuotaSection::kSlots == std::size_t{1} << kIndexBits);
 constexpr milliseconds kLongestRequest{300'000};
 // Slots of other processes become free without telling us.
 constexpr milliseconds kLookAgain{20};
+// However long a pause is, its end is asked for again.
+constexpr Micros kLongestWait = std::chrono::hours{24};
 // A pace further ahead than this was not written by us.
 constexpr nanoseconds kFarthestTurn = std::chrono::hours{1};
 
@@ -60,8 +62,10 @@ Pace::Pace(Quota quota, double rate)
 
 Pace::Turn Pace::take(QuotaSection& section, const Now& now) {
   const TimePoint pause_until = from_us(section.pause_until_us.load());
-  if (now.wall < pause_until)
-    return {.slot = std::nullopt, .again = now.steady + (pause_until - now.wall), .paused = true};
+  if (now.wall < pause_until) {
+    const auto wait = std::min<Micros>(pause_until - now.wall, kLongestWait);
+    return {.slot = std::nullopt, .again = now.steady + wait, .paused = true};
+  }
 
   std::optional<Claim> claimed;
   auto held = section.next_turn_ns.load();

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <deque>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <random>
 #include <thread>
@@ -210,6 +211,12 @@ TEST(Pace, MemoryThatNobodySaneWroteDoesNotStopIt) {
   section->next_turn_ns = std::numeric_limits<std::int64_t>::max() / 2;
   for (auto& slot : section->slots) slot = (std::uint64_t{1} << 62);
   EXPECT_TRUE(pace.take(*section, at(10s)).slot);
+  for (const auto wild : {std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()}) {
+    section->next_turn_ns = wild;
+    for (auto& slot : section->slots) slot = static_cast<std::uint64_t>(wild);
+    section->pause_until_us = wild;
+    EXPECT_GE(pace.take(*section, at(20s)).again, 0s);
+  }
 }
 
 }  // namespace
