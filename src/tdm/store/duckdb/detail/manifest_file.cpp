@@ -27,14 +27,31 @@ T must(Result<T> result) {
   return *std::move(result);
 }
 
+// A whole number that fits: the library itself would cut what does not.
+template <class T>
+T whole_of(const Json& json) {
+  if (!json.is_number_integer()) throw std::runtime_error{fmt::format("{} is no whole number", json.dump())};
+  const bool fits = json.is_number_unsigned() ? std::in_range<T>(json.get<std::uint64_t>())
+                                              : std::in_range<T>(json.get<std::int64_t>());
+  if (!fits) throw std::runtime_error{fmt::format("{} is too large", json.dump())};
+  return json.get<T>();
+}
+
+std::map<std::string, std::int64_t> counts_of(const Json& json) {
+  std::map<std::string, std::int64_t> counts;
+  for (const auto& [name, count] : json.items()) counts.emplace(name, whole_of<std::int64_t>(count));
+  return counts;
+}
+
 Json time_json(std::optional<TimePoint> t) { return t ? Json(to_us(*t)) : Json(nullptr); }
 std::optional<TimePoint> time_of(const Json& json) {
-  return json.is_null() ? std::nullopt : std::optional{from_us(json.get<std::int64_t>())};
+  return json.is_null() ? std::nullopt : std::optional{from_us(whole_of<std::int64_t>(json))};
 }
 
 Json range_json(TimeRange range) { return Json::array({to_us(range.begin()), to_us(range.end())}); }
 TimeRange range_of(const Json& json) {
-  return must(TimeRange::make(from_us(json.at(0).get<std::int64_t>()), from_us(json.at(1).get<std::int64_t>())));
+  return must(
+      TimeRange::make(from_us(whole_of<std::int64_t>(json.at(0))), from_us(whole_of<std::int64_t>(json.at(1)))));
 }
 
 // A double as the document can hold it bit for bit: what is no number as its bits.
@@ -89,7 +106,7 @@ NullableColumn<T> nullable_of(const Json& json) {
     else if constexpr (std::is_same_v<T, double>)
       column.append(real_of(value));
     else
-      column.append(value.get<T>());
+      column.append(whole_of<T>(value));
   }
   return column;
 }
@@ -118,8 +135,8 @@ Json bars_json(const BarColumns& bars) {
 }
 
 BarColumns bars_of(const Json& json) {
-  const auto time = [](const Json& value) { return from_us(value.get<std::int64_t>()); };
-  const auto number = [](const Json& value) { return value.get<std::int32_t>(); };
+  const auto time = [](const Json& value) { return from_us(whole_of<std::int64_t>(value)); };
+  const auto number = [](const Json& value) { return whole_of<std::int32_t>(value); };
   BarColumns bars;
   bars.open_time = array_of<TimePoint>(json.at("open_time"), time);
   bars.open = array_of<double>(json.at("open"), real_of);
@@ -133,8 +150,8 @@ BarColumns bars_of(const Json& json) {
   bars.taker_buy_quote_volume = nullable_of<double>(json.at("taker_buy_quote_volume"));
   bars.finality = array_of<Finality>(json.at("finality"),
                                      [](const Json& value) { return must(parse_finality(value.get<std::string>())); });
-  bars.quality_flags =
-      array_of<std::uint32_t>(json.at("quality_flags"), [](const Json& value) { return value.get<std::uint32_t>(); });
+  bars.quality_flags = array_of<std::uint32_t>(json.at("quality_flags"),
+                                               [](const Json& value) { return whole_of<std::uint32_t>(value); });
   bars.source = array_of<Channel>(json.at("source"),
                                   [](const Json& value) { return must(parse_channel(value.get<std::string>())); });
   bars.revision = array_of<std::int32_t>(json.at("revision"), number);
@@ -197,12 +214,12 @@ Segment segment_of(const Json& json) {
   return Segment{.layer = json.at("layer") == "raw" ? Layer::raw : Layer::validated,
                  .path = json.at("path").get<std::string>(),
                  .sha256 = json.at("sha256").get<std::string>(),
-                 .rows = json.at("rows").get<std::int64_t>(),
-                 .bytes = json.at("bytes").get<std::int64_t>(),
-                 .first = from_us(json.at("first_us").get<std::int64_t>()),
-                 .last = from_us(json.at("last_us").get<std::int64_t>()),
-                 .sources = json.at("sources").get<std::map<std::string, std::int64_t>>(),
-                 .rule_version = json.at("rule_version").get<int>()};
+                 .rows = whole_of<std::int64_t>(json.at("rows")),
+                 .bytes = whole_of<std::int64_t>(json.at("bytes")),
+                 .first = from_us(whole_of<std::int64_t>(json.at("first_us"))),
+                 .last = from_us(whole_of<std::int64_t>(json.at("last_us"))),
+                 .sources = counts_of(json.at("sources")),
+                 .rule_version = whole_of<int>(json.at("rule_version"))};
 }
 
 Json gap_json(const Gap& gap) {
@@ -219,16 +236,16 @@ Json gap_json(const Gap& gap) {
 }
 
 Gap gap_of(const Json& json, const Series& series) {
-  return Gap{.id = json.at("id").get<std::int64_t>(),
+  return Gap{.id = whole_of<std::int64_t>(json.at("id")),
              .series = series,
              .range = range_of(json.at("range_us")),
-             .bars = json.at("bars").get<std::int64_t>(),
+             .bars = whole_of<std::int64_t>(json.at("bars")),
              .cause = must(parse_gap_cause(json.at("cause").get<std::string>())),
              .evidence = json.at("evidence").get<std::string>(),
              .state = must(parse_gap_state(json.at("state").get<std::string>())),
-             .first_look = from_us(json.at("first_look_us").get<std::int64_t>()),
-             .last_look = from_us(json.at("last_look_us").get<std::int64_t>()),
-             .looks = json.at("looks").get<int>(),
+             .first_look = from_us(whole_of<std::int64_t>(json.at("first_look_us"))),
+             .last_look = from_us(whole_of<std::int64_t>(json.at("last_look_us"))),
+             .looks = whole_of<int>(json.at("looks")),
              .accepted_reason = json.at("accepted_reason").get<std::string>()};
 }
 
@@ -256,20 +273,20 @@ Json state_json(const SeriesState& state) {
 }
 
 SeriesState state_of(const Json& json) {
-  if (const auto format = json.at("format").get<int>(); format != kFormat)
+  if (const auto format = whole_of<int>(json.at("format")); format != kFormat)
     throw std::runtime_error{fmt::format("format {} is not one this version reads", format)};
   const auto series = must(Series::parse(json.at("series").get<std::string>()));
   SeriesState state{Manifest{.series = series, .instrument = instrument_of(json.at("instrument"))}};
   auto& manifest = state.manifest;
   manifest.origin = json.at("origin").get<std::string>();
-  manifest.version = json.at("version").get<std::int64_t>();
+  manifest.version = whole_of<std::int64_t>(json.at("version"));
   manifest.watermark = time_of(json.at("watermark_us"));
   manifest.first_recorded = time_of(json.at("first_recorded_us"));
-  manifest.rows = json.at("rows").get<std::int64_t>();
-  manifest.confirmed = json.at("confirmed").get<std::int64_t>();
+  manifest.rows = whole_of<std::int64_t>(json.at("rows"));
+  manifest.confirmed = whole_of<std::int64_t>(json.at("confirmed"));
   manifest.segments = array_of<Segment>(json.at("segments"), segment_of);
   for (const auto& old : json.at("history"))
-    state.history.push_back({segment_of(old), old.at("superseded_version").get<std::int64_t>()});
+    state.history.push_back({segment_of(old), whole_of<std::int64_t>(old.at("superseded_version"))});
   for (const auto& gap : json.at("gaps")) manifest.gaps.push_back(gap_of(gap, series));
   manifest.looked = array_of<TimeRange>(json.at("looked_us"), range_of);
   manifest.tail = bars_of(json.at("tail"));
@@ -300,8 +317,7 @@ Result<Instrument> parse_instrument(std::string_view json) { return parse(json, 
 
 std::string to_json(const std::map<std::string, std::int64_t>& counts) { return dump(Json(counts)); }
 Result<std::map<std::string, std::int64_t>> parse_counts(std::string_view json) {
-  return parse(json, "a count of sources",
-               [](const Json& counts) { return counts.get<std::map<std::string, std::int64_t>>(); });
+  return parse(json, "a count of sources", counts_of);
 }
 
 std::string to_json(const Store::Listing& listing) {
@@ -309,7 +325,7 @@ std::string to_json(const Store::Listing& listing) {
 }
 Result<Store::Listing> parse_listing(std::string_view json, const std::string& path) {
   return parse(json, path, [](const Json& listing) {
-    return Store::Listing{from_us(listing.at("at_us").get<std::int64_t>()),
+    return Store::Listing{from_us(whole_of<std::int64_t>(listing.at("at_us"))),
                           array_of<Instrument>(listing.at("instruments"), instrument_of)};
   });
 }
@@ -327,7 +343,7 @@ Result<std::vector<Resolution>> parse_resolutions(std::string_view json, const s
     return array_of<Resolution>(all, [](const Json& one) {
       return Resolution{one.at("exchange").get<std::string>(), one.at("symbol").get<std::string>(),
                         must(InstrumentId::parse(one.at("instrument").get<std::string>())),
-                        from_us(one.at("decided_at_us").get<std::int64_t>())};
+                        from_us(whole_of<std::int64_t>(one.at("decided_at_us")))};
     });
   });
 }

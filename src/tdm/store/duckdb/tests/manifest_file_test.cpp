@@ -44,5 +44,18 @@ TEST(ManifestFile, ATailOfUnevenOrUnorderedColumnsIsDamage) {
   EXPECT_FALSE(parse_state(json.dump(), "f.json"));
 }
 
+TEST(ManifestFile, ACountThatIsNoWholeNumberOrDoesNotFitIsDamage) {
+  const auto text = to_json(state_with_tail());
+  for (const auto* wrong : {"1e75", "1.5", "true", "null", "18446744073709551615", "\"1\""}) {
+    auto json = nlohmann::json::parse(text);
+    json["rows"] = nlohmann::json::parse(wrong);
+    const auto parsed = parse_state(json.dump(), "f.json");
+    ASSERT_FALSE(parsed) << wrong;
+    EXPECT_EQ(parsed.error().code, ErrorCode::corrupt_data);
+  }
+  EXPECT_FALSE(parse_counts(R"({"rest":1e75})"));
+  EXPECT_EQ(parse_counts(R"({"rest":2})").value(), (std::map<std::string, std::int64_t>{{"rest", 2}}));
+}
+
 }  // namespace
 }  // namespace tdm::store::duckdb::detail
