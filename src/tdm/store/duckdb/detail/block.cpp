@@ -75,6 +75,7 @@ const Block::Slot* Block::find(std::string_view name) const {
 
 std::shared_ptr<Block> Block::gather(const std::vector<std::size_t>& order) const {
   std::vector<const Field*> wanted;
+  wanted.reserve(size_);
   for (std::size_t i = 0; i < size_; ++i) wanted.push_back(slots_[i].field);
   auto block = std::make_shared<Block>(order.size(), wanted);
   for (std::size_t i = 0; i < size_; ++i) {

@@ -3,15 +3,15 @@
 #include <fmt/format.h>
 
 #include <cstdint>
-#include <exception>
 #include <string>
+#include <utility>
 
 #include "tdm/store/duckdb/detail/files.hpp"  // read_file, sha256
 
 namespace tdm::store::duckdb::detail {
 namespace {
 
-constexpr std::int64_t kMaxHashed = std::int64_t{256} << 20;  // a catalogue so large is not read twice at each opening
+constexpr std::int64_t kMaxHashed = 256'000'000;  // a catalogue so large is not read twice at each opening
 constexpr std::size_t kHashLength = 64;
 
 std::string hash_path(const std::string& db_path) { return db_path + ".sha256"; }
@@ -37,17 +37,17 @@ Result<void> take_closing_hash(const std::string& db_path) {
   return sync_folder(parent_of(path));
 }
 
-void leave_closing_hash(const std::string& db_path) noexcept {
-  try {
-    const auto size = stat_file(db_path);
-    if (!size || !*size || (*size)->size > kMaxHashed) return;
-    const auto database = read_file(db_path);
-    if (!database || !*database) return;
-    auto file = NewFile::write(hash_path(db_path), bytes_of(sha256(bytes_of((*database)->bytes))));
-    if (file && !file->publish()) return;
-  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
-    // Out of memory: no hash.
-  }
+Result<void> leave_closing_hash(const std::string& db_path) {
+  const auto size = stat_file(db_path);
+  if (!size) return std::unexpected{size.error()};
+  if (!*size || (*size)->size > kMaxHashed) return {};
+  const auto database = read_file(db_path);
+  if (!database) return std::unexpected{database.error()};
+  if (!*database) return {};
+  const auto hash = sha256(bytes_of((*database)->bytes));
+  auto file = NewFile::write(hash_path(db_path), bytes_of(hash));
+  if (!file) return std::unexpected{std::move(file).error()};
+  return file->publish();
 }
 
 }  // namespace tdm::store::duckdb::detail

@@ -12,7 +12,7 @@ namespace tdm::store::duckdb::detail {
 // corrupt_data when the file is not the one that was closed last. Forgets the hash, durably, so that the file may
 // change.
 Result<void> take_closing_hash(const std::string& db_path);
-// Best effort: without it the next opening compares nothing.
-void leave_closing_hash(const std::string& db_path) noexcept;
+// Without it the next opening compares nothing.
+Result<void> leave_closing_hash(const std::string& db_path);
 
 }  // namespace tdm::store::duckdb::detail

@@ -209,6 +209,7 @@ Result<void> save_gaps(Catalog& catalog, std::int64_t id, const std::vector<Gap>
 Result<void> replace_looked(Catalog& catalog, std::int64_t id, const std::vector<TimeRange>& looked) {
   if (auto deleted = run_all(catalog, id, {"DELETE FROM looked WHERE series_id = ?"}); !deleted) return deleted;
   std::vector<Row> rows;
+  rows.reserve(looked.size());
   for (const auto& range : looked) rows.push_back({id, range.begin(), range.end()});
   return catalog.append("looked", rows);
 }
@@ -217,6 +218,7 @@ Result<void> replace_tail(Catalog& catalog, std::int64_t id, const BarColumns& t
   if (auto deleted = run_all(catalog, id, {"DELETE FROM validated_ohlcv WHERE series_id = ?"}); !deleted)
     return deleted;
   std::vector<Row> rows;
+  rows.reserve(tail.size());
   for (std::size_t i = 0; i < tail.size(); ++i)
     rows.push_back({id, tail.open_time[i], tail.open[i], tail.high[i], tail.low[i], tail.close[i], tail.volume[i],
                     tail.quote_volume.at(i), tail.trade_count.at(i), tail.taker_buy_volume.at(i),
@@ -228,6 +230,7 @@ Result<void> replace_tail(Catalog& catalog, std::int64_t id, const BarColumns& t
 
 Result<void> insert_quarantine(Catalog& catalog, const Series& series, const std::vector<Rejection>& rejections) {
   std::vector<Row> rows;
+  rows.reserve(rejections.size());
   for (const auto& rejection : rejections)
     rows.push_back({series.text(), rejection.open_time, rejection.rule, rejection.rule_version, rejection.reason,
                     rejection.raw, rejection.ingest_id, rejection.recorded_at});

@@ -93,6 +93,7 @@ Result<std::map<std::string, std::string>> reconcile_origins(Catalog& catalog, c
       origins = *std::move(parsed);
     }
     std::vector<Row> rows;
+    rows.reserve(origins.size());
     for (const auto& [exchange, origin] : origins) rows.push_back({exchange, origin});
     auto saved = catalog.transaction([&] { return catalog.append("origins", rows); });
     if (!saved) return std::unexpected{std::move(saved).error()};
@@ -119,6 +120,7 @@ Result<std::vector<Resolution>> reconcile_resolutions(Catalog& catalog, const Si
       resolutions = *std::move(parsed);
     }
     std::vector<Row> rows;
+    rows.reserve(resolutions.size());
     for (const auto& one : resolutions)
       rows.push_back({one.exchange, one.symbol, one.instrument.text(), one.decided_at});
     auto saved = catalog.transaction([&] { return catalog.append("resolutions", rows); });

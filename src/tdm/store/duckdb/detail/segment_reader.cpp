@@ -85,6 +85,7 @@ std::vector<const Field*> wanted_fields(const Selection& selection, bool ordered
     for (const auto* name : {"recorded_at", "revision", "finality"}) need(name);
   if (selection.layer == Layer::raw && !ordered) need("ingest_id");
   std::vector<const Field*> wanted;
+  wanted.reserve(names.size());
   for (const auto& name : names) wanted.push_back(&field_of(selection.layer, name));
   return wanted;
 }

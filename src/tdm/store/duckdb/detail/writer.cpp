@@ -13,6 +13,7 @@
 #include "tdm/store/duckdb/detail/segment_reader.hpp"  // read_rows, value_hash
 #include "tdm/store/duckdb/detail/segment_writer.hpp"  // write_segment
 #include "tdm/store/rows.hpp"                          // check_batch, same_bar, apply_gaps
+#include "tdm/telemetry/log.hpp"                       // log
 
 namespace tdm::store::duckdb::detail {
 namespace {
@@ -170,7 +171,8 @@ DuckDbWriter::~DuckDbWriter() {
   const bool clean = catalog_ != nullptr;
   catalog_.reset();
   if (!clean) return;
-  leave_closing_hash(site_.db_path);
+  if (const auto left = leave_closing_hash(site_.db_path); !left)
+    telemetry::log(telemetry::Level::warn, "store_closing_hash_missing", {{"reason", left.error().message}});
   if (marked_) remove_file(site_.layout.unclean_mark());
 }
 
@@ -262,6 +264,7 @@ Result<void> DuckDbWriter::put_instruments(std::string_view exchange, std::strin
                                            const std::vector<Instrument>& all, TimePoint at) {
   if (auto done = ready(); !done) return done;
   std::vector<Row> rows;
+  rows.reserve(all.size());
   for (const auto& instrument : all)
     rows.push_back({exchange, market, instrument.id.symbol.text(), at, instrument.active, to_json(instrument)});
   auto saved = transact([&]() -> Result<void> {
