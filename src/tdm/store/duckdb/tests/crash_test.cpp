@@ -81,7 +81,7 @@ std::int64_t kill_a_writer(const TemporaryStore& site, const Series& series, std
   std::int64_t acknowledged = 0;
   char byte = 0;
   if (from == From::first_batch) {
-    constexpr int kTimeout = 20'000;
+    constexpr int kTimeout = 120'000;  // ms; a busy machine starves a child for long
     pollfd ready{pipe[0], POLLIN, 0};
     EXPECT_EQ(::poll(&ready, 1, kTimeout), 1) << "the writer does nothing";
     if (::read(pipe[0], &byte, 1) == 1) ++acknowledged;
