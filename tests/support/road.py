@@ -71,7 +71,8 @@ class Simulator:
     truth: Path | None
 
     def requests(self) -> list[dict[str, Any]]:
-        """What it was asked and what it answered, so far; the last line may still be in its buffer."""
+        """What it was asked and what it answered, so far. It writes its lines every 50 ms, so they are waited for."""
+        time.sleep(0.2)
         lines = self.log.read_text().splitlines() if self.log.exists() else []
         entries = []
         for line in lines:

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <utility>
@@ -16,21 +17,31 @@ namespace {
 // A fill occupies a worker for as long as it streams its progress.
 constexpr std::size_t kWorkers = 16;
 constexpr std::size_t kConnections = 256;
+constexpr std::chrono::seconds kGrace{5};
 
 }  // namespace
 
 HolderServer::HolderServer(std::string socket_path, std::function<std::shared_ptr<serve::Api>()> make_api)
     : path_{std::move(socket_path)}, make_api_{std::move(make_api)} {}
 
+// A request that is cut off may have taken the lock once more, and its answer to hold() would be another server to cut
+// off: from here on nobody listens, so whoever asks again waits for the lock.
 HolderServer::~HolderServer() {
-  closer_.request_stop();
+  {
+    const std::lock_guard guard{mutex_};
+    ending_ = true;
+    retire_locked();
+    if (draining_ != nullptr) draining_->drain(std::chrono::milliseconds{0});
+  }
+  changed_.notify_one();
   if (closer_.joinable()) closer_.join();
 }
 
 void HolderServer::hold() {
   const std::lock_guard guard{mutex_};
   retire_locked();
-  if (!closer_.joinable()) closer_ = std::jthread{[this](const std::stop_token& stop) { close_retired(stop); }};
+  if (ending_) return;
+  if (!closer_.joinable()) closer_ = std::thread{[this] { close_retired(); }};
   auto api = make_api_();
   // Bound under a name of its own and then moved: a server that ends removes its own name and never its successor's.
   const auto bound = fmt::format("{}.{}.{}", path_, ::getpid(), ++sockets_);
@@ -69,21 +80,26 @@ void HolderServer::retire_locked() {
   changed_.notify_one();
 }
 
-void HolderServer::close_retired(const std::stop_token& stop) {
+void HolderServer::close_retired() {
   std::unique_lock lock{mutex_};
-  for (;;) {
-    changed_.wait(lock, stop, [this] { return !retired_.empty(); });
-    if (stop.stop_requested()) retire_locked();
+  while (!ending_ || !retired_.empty()) {
+    changed_.wait(lock, [this] { return ending_ || !retired_.empty(); });
     auto retired = std::exchange(retired_, {});
-    lock.unlock();
-    for (auto& listening : retired) {
-      listening.api->stop();
-      listening.server.reset();
-    }
-    retired.clear();
-    lock.lock();
-    if (stop.stop_requested() && retired_.empty()) return;
+    for (auto& listening : retired) close(lock, std::move(listening));
   }
+}
+
+void HolderServer::close(std::unique_lock<std::mutex>& lock, Listening listening) {
+  draining_ = listening.server.get();
+  const auto grace = ending_ ? std::chrono::milliseconds{0} : std::chrono::milliseconds{kGrace};
+  lock.unlock();
+  listening.server->drain(grace);
+  lock.lock();
+  draining_ = nullptr;
+  lock.unlock();
+  listening.api->stop();
+  listening.server.reset();
+  lock.lock();
 }
 
 }  // namespace tdm::app::detail

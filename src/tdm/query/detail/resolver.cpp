@@ -274,7 +274,8 @@ Result<std::optional<std::vector<Instrument>>> Resolver::listing(const std::stri
   if (!stored) return std::unexpected{std::move(stored).error()};
   const bool fresh = *stored && (max_age == kAnyAge || clock_.now() - (*stored)->at <= max_age);
   if (!fresh && fetch == Fetch::automatic) {
-    const auto asked = max_age == kAnyAge ? std::chrono::seconds{0} : max_age;
+    // Where there was none, one that somebody else fetched meanwhile is as good.
+    const auto asked = std::min(max_age, kMissingSymbolAge);
     const auto refreshed = filler_->refresh_instruments(exchange, market, asked, std::move(stop));
     if (!refreshed && (!*stored || refreshed.error().code == ErrorCode::cancelled))
       return std::unexpected{refreshed.error()};
