@@ -251,7 +251,7 @@ class MemoryStore final : public store::Store {
       return {};
     }
 
-    Result<void> seal(const Series&) override { return {}; }
+    Result<void> seal(const Series&, TimePoint) override { return {}; }
 
     Result<std::int64_t> accept_gaps(const Series& series, TimeRange range, std::string_view reason,
                                      TimePoint) override {

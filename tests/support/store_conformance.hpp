@@ -451,7 +451,7 @@ TEST_P(StoreConformance, EveryObservationIsKeptByTimeAndIngest) {
     EXPECT_EQ(store_->read_raw(manifest(series_), bars(3, 4), {}).value().rows, 3U);
   };
   check();
-  ASSERT_TRUE(writer->seal(series_));
+  ASSERT_TRUE(writer->seal(series_, TimePoint::max()));
   check();
 }
 
@@ -620,7 +620,7 @@ TEST_P(StoreConformance, ReadersSeeWholeBatchesWhileOneWrites) {
   for (int batch = 1; batch < kBatches; ++batch) {
     commit(*writer, batch_of(series_, value(batch)));
     if (batch % 8 == 0) {
-      ASSERT_TRUE(writer->seal(series_));
+      ASSERT_TRUE(writer->seal(series_, TimePoint::max()));
     }
   }
   done = true;
@@ -650,7 +650,7 @@ TEST_P(StoreConformance, SealingChangesNoAnswer) {
   const auto pinned = manifest(series_);
   const auto before = read(pinned);
   const auto raw_before = text_of(store_->read_raw(pinned, kAllTime, {}).value(), "open");
-  const auto sealed = writer->seal(series_);
+  const auto sealed = writer->seal(series_, TimePoint::max());
   ASSERT_TRUE(sealed) << sealed.error().message;
   const auto now = manifest(series_);
   EXPECT_LE(now.segments.size(), pinned.segments.size());
@@ -743,7 +743,7 @@ TEST_P(StoreConformance, RandomBatchesAgreeWithAModel) {
     }
     commit(*writer, batch_of(series_, bars));
     if (pick(7) == 0) {
-      ASSERT_TRUE(writer->seal(series_));
+      ASSERT_TRUE(writer->seal(series_, TimePoint::max()));
     }
     if (pick(9) == 0) {
       writer.reset();

@@ -53,7 +53,7 @@ struct Limits {
   std::int64_t body_bytes = 1'048'576;
   std::chrono::milliseconds request_timeout{30'000};
   std::chrono::milliseconds lock_timeout{60'000};
-  std::int64_t pages_in_flight = 32;  // pages asked for and not yet durable, per exchange
+  std::int64_t pages_in_flight = 128;  // pages asked for and not yet durable, per exchange
 };
 struct RuleSetting {
   std::optional<bool> enabled;

@@ -115,7 +115,7 @@ class WriterHub::Lease {
 };
 
 struct IngestOptions {
-  std::int64_t pages_in_flight = 32;  // asked for and not yet durable
+  std::int64_t pages_in_flight = 128;  // asked for and not yet durable
   std::chrono::milliseconds commit_every{250};
   std::chrono::milliseconds lock_wait{60'000};
   std::map<std::string, double> settle_seconds{};  // by market, overrides the connector's traits

@@ -119,8 +119,9 @@ class Writer {
   virtual Result<BarColumns> current(const Series& series, TimeRange range) = 0;
   // Acknowledged = synced: survives kill -9 and power loss. All or nothing. Rows of one batch come sorted by open_time.
   virtual Result<void> commit(const Batch& batch) = 0;
-  // Merges what commits left into one segment per period, confirmed rows only; reads back before anything is dropped.
-  virtual Result<void> seal(const Series& series) = 0;
+  // Merges what commits left in the periods that end by `before`, confirmed rows only; a period that grows is merged
+  // piece by piece, so that no row is rewritten often. Reads back before anything is dropped.
+  virtual Result<void> seal(const Series& series, TimePoint before) = 0;
   // A person says that this hole is to be lived with. Gaps inside the range get the reason; returns how many.
   virtual Result<std::int64_t> accept_gaps(const Series& series, TimeRange range, std::string_view reason,
                                            TimePoint at) = 0;

@@ -1,6 +1,7 @@
 #include "tdm/ingest/detail/account.hpp"
 
 #include <algorithm>
+#include <future>
 #include <iterator>
 #include <set>
 
@@ -67,6 +68,25 @@ std::optional<TimeRange> listing_of(const Instrument& instrument) {
                        instrument.valid_to.value_or(TimePoint::max()));
 }
 
+// What the rules say of each page; two halves at once when there is much to say.
+std::vector<validate::Judgement> judge_all(const std::vector<sources::Page>& pages, const validate::RuleSet& rules,
+                                           const validate::Context& common) {
+  constexpr std::size_t kPagesForThreads = 8;
+  std::vector<validate::Judgement> judgements(pages.size());
+  const auto judge = [&](std::size_t first, std::size_t last) {
+    auto context = common;
+    for (auto i = first; i < last; ++i) {
+      context.window = pages[i].request.range;
+      judgements[i] = rules.judge(pages[i].rows, context);
+    }
+  };
+  const auto half = pages.size() < kPagesForThreads ? 0 : pages.size() / 2;
+  auto others = std::async(half > 0 ? std::launch::async : std::launch::deferred, judge, std::size_t{0}, half);
+  judge(half, pages.size());
+  others.get();
+  return judgements;
+}
+
 }  // namespace
 
 Account account_for(std::vector<sources::Page> pages, const std::optional<store::Manifest>& manifest,
@@ -79,17 +99,19 @@ Account account_for(std::vector<sources::Page> pages, const std::optional<store:
   auto after = ledger;
   const Facts facts{desk.series, life, desk.outages};
 
-  for (auto& page : pages) {
-    page.rows.ingest_id.assign(page.rows.size(), desk.ingest_id);
-    validate::Context context{.series = desk.series,
-                              .window = page.request.range,
-                              .settle = desk.settle,
-                              .delay = desk.delay,
-                              .has_quote_volume = desk.has_quote_volume,
-                              .recorded_at = recorded_at,
-                              .listing = listing_of(instrument),
-                              .stored = &stored};
-    const auto judgement = desk.rules->judge(page.rows, context);
+  for (auto& page : pages) page.rows.ingest_id.assign(page.rows.size(), desk.ingest_id);
+  const auto judgements = judge_all(pages, *desk.rules,
+                                    {.series = desk.series,
+                                     .window = pages.front().request.range,
+                                     .settle = desk.settle,
+                                     .delay = desk.delay,
+                                     .has_quote_volume = desk.has_quote_volume,
+                                     .recorded_at = recorded_at,
+                                     .listing = listing_of(instrument),
+                                     .stored = &stored});
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    auto& page = pages[i];
+    const auto& judgement = judgements[i];
 
     // A server whose clock is behind the one that was asked first says nothing yet of bars that had not ended for it.
     const auto answered =
@@ -112,6 +134,7 @@ Account account_for(std::vector<sources::Page> pages, const std::optional<store:
     account.answered_bars += timeframe.count(page.request.range);
     account.requested.push_back(page.request.range);
     add_counts(account.rule_counts, judgement.counts);
+    page.rows = {};  // a batch and its pages at once would be twice the memory
   }
 
   batch.looked = merge(std::move(batch.looked));

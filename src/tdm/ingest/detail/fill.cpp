@@ -19,7 +19,8 @@ constexpr std::chrono::hours kNearNow{24};  // a range that ends earlier needs n
 constexpr std::chrono::seconds kSkewWarning{1};
 constexpr std::size_t kFewPages = 4;          // fetched without looking for the first bar before
 constexpr std::chrono::hours kListingAge{1};  // a symbol that an older list lacks may be new
-constexpr double kSecondsInFlight = 1.5;      // of the permitted rate: more would only wait for the quota
+constexpr std::size_t kBlindPages = 32;
+constexpr double kSecondsInFlight = 1.5;  // of the permitted rate: more would only wait for the quota
 
 template <class T>
 std::unexpected<Error> error_of(Result<T>& result) {
@@ -296,7 +297,9 @@ Result<void> Fill::get_pages(const std::vector<TimeRange>& ranges, Claims::Ticke
       last_commit = last_move = steady_clock::now();
     }
     const bool skips = life_.proven && stream.unasked_from() && *stream.unasked_from() < *life_.proven;
-    stream.set_limit(place.share(in_flight));
+    // Until a bar is seen every page may be one too many: it may lie before the first.
+    const bool begun = life_.earliest_bar || life_.proven;
+    stream.set_limit(place.share(begun ? in_flight : std::min(in_flight, kBlindPages)));
     if (!skips) stream.top_up();  // pages before the first bar are accounted for by the next plan
     report_.requests += static_cast<std::int64_t>(stream.asked() - counted);
     counted = stream.asked();
@@ -337,6 +340,10 @@ Result<Account> Fill::commit(std::vector<sources::Page> pages, const Life& life)
     const auto instrument = with_first_bar(*instrument_, *manifest, life, series_.timeframe);
     auto accounted = account_for(std::move(pages), *manifest, *stored, instrument, life, desk_, shop_.clock.now());
     if (auto durable = writer.commit(accounted.batch); !durable) return error_of(durable);
+    // The bars are safe; what could not be merged now is merged at the end of the fill, which says so if it cannot.
+    if (const auto sealed = writer.seal(series_, window.begin()); !sealed)
+      telemetry::log(telemetry::Level::warn, "segments were not merged",
+                     {{"series", series_.text()}, {"error", std::string_view{sealed.error().message}}});
     return accounted;
   });
   seconds.observe(std::chrono::duration<double>(steady_clock::now() - began).count());
@@ -382,7 +389,7 @@ Result<void> Fill::close(const Result<void>& outcome) {
   auto closed = caller_.aside([&] {
     return lease_->access([&](store::Writer& writer) -> Result<void> {
       Result<void> sealed;
-      if (seals) sealed = writer.seal(series_);
+      if (seals) sealed = writer.seal(series_, TimePoint::max());
       const auto ended = writer.end_run(desk_.ingest_id, word);
       return sealed ? ended : sealed;
     });

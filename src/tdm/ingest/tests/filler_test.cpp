@@ -378,7 +378,7 @@ class FullStore final : public store::Store {
       if (store_.commits_left-- <= 0) return fail(ErrorCode::storage_full, "no space left on the device");
       return inner_->commit(batch);
     }
-    Result<void> seal(const Series& series) override { return inner_->seal(series); }
+    Result<void> seal(const Series& series, TimePoint before) override { return inner_->seal(series, before); }
     Result<std::int64_t> accept_gaps(const Series& series, TimeRange range, std::string_view reason,
                                      TimePoint when) override {
       return inner_->accept_gaps(series, range, reason, when);

@@ -223,6 +223,8 @@ void expect_type(const parquet::ColumnReader& column, const Field& field) {
 
 }  // namespace
 
+void remember_hash(const FileIdentity& file, const std::string& sha256) { hash_memo().add(file, sha256); }
+
 parquet::ReaderProperties checked_reading() {
   parquet::ReaderProperties properties;
   properties.set_page_checksum_verification(true);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tdm/store/duckdb/detail/block.hpp"   // Block
+#include "tdm/store/duckdb/detail/files.hpp"   // FileIdentity
 #include "tdm/store/duckdb/detail/layout.hpp"  // Layout, Segment
 
 namespace tdm::store::duckdb::detail {
@@ -39,6 +40,9 @@ class SegmentFile {
   std::unique_ptr<parquet::ParquetFileReader> reader_;
   Segment segment_;
 };
+
+// Notes that the bytes of this file were hashed, so that nobody in this process does it again.
+void remember_hash(const FileIdentity& file, const std::string& sha256);
 
 // How our segments are read: page checksums verified.
 parquet::ReaderProperties checked_reading();

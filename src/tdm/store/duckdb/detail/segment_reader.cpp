@@ -243,13 +243,13 @@ void check_all_pages(parquet::ParquetFileReader& reader, std::int64_t rows) {
     if (count != rows) throw parquet::ParquetException(fmt::format("a column holds {} of {} rows", count, rows));
 }
 
+}  // namespace
+
 std::vector<std::string> all_columns(Layer layer) {
   std::vector<std::string> names;
   for (const auto& field : fields(layer)) names.emplace_back(field.name);
   return names;
 }
-
-}  // namespace
 
 Selection select(const Manifest& manifest, Layer layer, TimeRange range) {
   Selection selection{.layer = layer, .segments = {}, .range = range, .columns = all_columns(layer)};
@@ -283,6 +283,7 @@ Result<void> check_pages(const std::string& path, const Segment& segment) {
   if (!file) return std::unexpected{std::move(file).error()};
   if (!*file) return corrupt(segment, "the file is missing");
   if (sha256(bytes_of((*file)->bytes)) != segment.sha256) return corrupt(segment, "the file's SHA-256 is another one");
+  remember_hash((*file)->identity, segment.sha256);  // it keeps its identity when it is renamed into place
   try {
     const auto source = std::make_shared<arrow::io::BufferReader>(arrow::Buffer::FromString(std::move((*file)->bytes)));
     const auto reader = parquet::ParquetFileReader::Open(source, checked_reading());
@@ -309,6 +310,21 @@ std::string problem_of(const Layout& layout, const Segment& segment) {
     return corrupt(segment, e.what()).error().message;
   }
   return {};
+}
+
+bool same_values(Layer layer, const Frame& a, const Frame& b) {
+  const auto same = []<class T>(const T& left, const T& right) {
+    if constexpr (requires { left.size_bytes(); })
+      return left.size() == right.size() && std::memcmp(left.data(), right.data(), left.size_bytes()) == 0;
+    else
+      return *left == *right;
+  };
+  return a.rows == b.rows && std::ranges::all_of(fields(layer), [&](const Field& field) {
+           const auto &left = *a.find(field.name), &right = *b.find(field.name);
+           return same(left.valid, right.valid) && left.data.index() == right.data.index() &&
+                  std::visit([&]<class T>(const T& values) { return same(values, std::get<T>(right.data)); },
+                             left.data);
+         });
 }
 
 std::string value_hash(Layer layer, const Frame& frame) {

@@ -20,6 +20,7 @@ struct Selection {
   std::optional<TimePoint> as_of{};  // of several versions of a bar the last one known then
 };
 
+std::vector<std::string> all_columns(Layer layer);
 // What a manifest says of the range, its tail included; all columns.
 Selection select(const Manifest& manifest, Layer layer, TimeRange range);
 
@@ -31,6 +32,9 @@ Result<void> check_pages(const std::string& path, const Segment& segment);
 
 // All that can be known to be wrong with a segment: hash, checksums, count, order, range. Empty when nothing is.
 std::string problem_of(const Layout& layout, const Segment& segment);
+
+// Whether two frames with all columns of the layer hold the same values, bit for bit.
+bool same_values(Layer layer, const Frame& a, const Frame& b);
 
 // One hash over all values in their order, which two files share exactly when they hold the same rows.
 std::string value_hash(Layer layer, const Frame& frame);

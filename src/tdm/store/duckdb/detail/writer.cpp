@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <future>
 #include <numeric>
 #include <tuple>
@@ -10,7 +11,7 @@
 
 #include "tdm/store/duckdb/detail/closing_hash.hpp"    // take_closing_hash
 #include "tdm/store/duckdb/detail/recovery.hpp"        // reconcile_series, sweep
-#include "tdm/store/duckdb/detail/segment_reader.hpp"  // read_rows, value_hash
+#include "tdm/store/duckdb/detail/segment_reader.hpp"  // read_rows, same_values, value_hash
 #include "tdm/store/duckdb/detail/segment_writer.hpp"  // write_segment
 #include "tdm/store/rows.hpp"                          // check_batch, same_bar, apply_gaps
 #include "tdm/telemetry/log.hpp"                       // log
@@ -22,6 +23,7 @@ using Segments = std::vector<Segment>;
 
 constexpr std::int64_t kMaxMergedRows = 200'000;  // bounds the memory of a merge
 constexpr std::size_t kRowsForThreads = 2'000;    // below it one thread writes both layers
+constexpr std::int64_t kCrumbRows = 10'000;       // a larger segment is read as fast alone as within another
 constexpr std::int64_t kMergeFactor = 4;          // a segment joins a merge when it is at most so many times the rest
 
 void sort_segments(Segments& segments) {
@@ -122,13 +124,14 @@ std::optional<BarColumns> revise(const BarColumns& rows, const BarColumns& revis
   return changed ? std::optional{std::move(revised)} : std::nullopt;
 }
 
-// Segments of one period and layer that are worth merging: from the smallest up, as long as the next is not so much
-// larger than all before it that rewriting it would cost more than it saves. So pieces of like size become one, and a
-// row of a growing period is rewritten a few times only.
+// Segments of one period and layer that are worth merging, if the smallest is a crumb: from it up, as long as the next
+// is not so much larger than all before it that rewriting it would cost more than it saves. So pieces of like size
+// become one, and a row of a growing period is rewritten a few times only.
 Segments worth_merging(Segments segments) {
   std::ranges::sort(segments, {}, [](const Segment& segment) { return std::tie(segment.rows, segment.path); });
   Segments chosen;
   std::int64_t rows = 0;
+  if (segments.front().rows >= kCrumbRows) return chosen;
   for (auto& segment : segments) {
     const bool alike = chosen.empty() || segment.rows <= kMergeFactor * rows;
     if (!alike || rows + segment.rows > kMaxMergedRows) break;
@@ -156,6 +159,13 @@ struct DuckDbWriter::Change {
   std::vector<Gap> gaps{};
   bool bars = false;
   bool account = false;
+};
+
+// Segments of one period, and the one that holds their rows.
+struct DuckDbWriter::Merge {
+  Segments inputs;
+  Segment output;
+  std::string hash;  // of the values
 };
 
 Result<std::unique_ptr<Writer>> DuckDbWriter::open(Site site, std::chrono::milliseconds wait, std::stop_token stop) {
@@ -508,30 +518,39 @@ Result<void> DuckDbWriter::move_superseded(const std::vector<Segment>& segments)
   return {};
 }
 
-Result<void> DuckDbWriter::seal(const Series& series) {
+Result<void> DuckDbWriter::seal(const Series& series, TimePoint before) {
   if (auto done = ready(); !done) return done;
   const auto known = record_of(series);
   if (!known || *known == nullptr) return known ? Result<void>{} : std::unexpected{known.error()};
   std::map<std::pair<Layer, TimePoint>, Segments> periods;
-  for (const auto& segment : (*known)->state.manifest.segments)
-    periods[{segment.layer, period_of(series.timeframe, segment.first).range.begin()}].push_back(segment);
-  for (const auto& [period, segments] : periods) {
-    const auto inputs = worth_merging(segments);
-    if (inputs.empty()) continue;
-    if (auto merged = merge(series, inputs); !merged) return merged;
+  for (const auto& segment : (*known)->state.manifest.segments) {
+    const auto period = period_of(series.timeframe, segment.first).range;
+    if (period.end() <= before) periods[{segment.layer, period.begin()}].push_back(segment);
   }
+  std::vector<Merge> merges;
+  for (const auto& [period, segments] : periods) {
+    auto inputs = worth_merging(segments);
+    if (inputs.empty()) continue;
+    if (auto marked = mark_unclean(); !marked) return marked;
+    auto merged = merge(series, std::move(inputs));
+    if (!merged) {
+      for (const auto& made : merges) remove_file(site_.layout.absolute(made.output.path));
+      return std::unexpected{std::move(merged).error()};
+    }
+    merges.push_back(*std::move(merged));
+  }
+  if (merges.empty()) return {};
+  if (auto replaced = replace(**known, merges); !replaced) return replaced;
   return purge_merged(*catalog_, site_);
 }
 
-Result<void> DuckDbWriter::merge(const Series& series, const std::vector<Segment>& inputs) {
-  if (auto marked = mark_unclean(); !marked) return marked;
-  auto& record = records_.at(series);
+Result<DuckDbWriter::Merge> DuckDbWriter::merge(const Series& series, Segments inputs) const {
   const auto layer = inputs.front().layer;
   const auto read_all = [&](const Segments& segments) {
-    auto selection = select(record.state.manifest, layer, TimeRange::of(TimePoint::min(), TimePoint::max()));
-    selection.segments = segments;
-    selection.tail = nullptr;
-    return read_rows(site_.layout, selection);
+    return read_rows(site_.layout, Selection{.layer = layer,
+                                             .segments = segments,
+                                             .range = TimeRange::of(TimePoint::min(), TimePoint::max()),
+                                             .columns = all_columns(layer)});
   };
   const auto rows = read_all(inputs);
   if (!rows) return std::unexpected{rows.error()};
@@ -539,41 +558,48 @@ Result<void> DuckDbWriter::merge(const Series& series, const std::vector<Segment
   if (!output) return std::unexpected{std::move(output).error()};
 
   // Nothing is dropped before what replaces it was read back and is the same, row for row and value for value.
-  const auto drop_output = [&](ErrorCode code, std::string message) {
-    remove_file(site_.layout.absolute(output->path));
-    return fail(code, std::move(message));
-  };
   const auto expected = std::transform_reduce(inputs.begin(), inputs.end(), std::int64_t{0}, std::plus{},
                                               [](const Segment& segment) { return segment.rows; });
   const auto back = read_all({*output});
-  if (!back) return drop_output(back.error().code, back.error().message);
-  const auto hash = value_hash(layer, *back);
-  if (output->rows != expected || hash != value_hash(layer, *rows))
-    return drop_output(ErrorCode::internal, fmt::format("merging {} segments of {} did not give the same rows",
-                                                        inputs.size(), series.text()));
+  const bool same = back && output->rows == expected && same_values(layer, *rows, *back);
+  if (same) return Merge{std::move(inputs), *std::move(output), value_hash(layer, *back)};
+  remove_file(site_.layout.absolute(output->path));
+  if (!back) return std::unexpected{back.error()};
+  return fail(ErrorCode::internal,
+              fmt::format("merging {} segments of {} did not give the same rows", inputs.size(), series.text()));
+}
 
+Result<void> DuckDbWriter::replace(SeriesRecord& record, const std::vector<Merge>& merges) {
   const auto now = site_.clock.now();
   auto next = record.state;
   ++next.manifest.version;
   auto& segments = next.manifest.segments;
-  std::erase_if(segments, [&](const Segment& segment) { return names(inputs, segment); });
-  segments.push_back(*output);
+  Segments replaced;
+  for (const auto& merge : merges) {
+    std::erase_if(segments, [&](const Segment& segment) { return names(merge.inputs, segment); });
+    segments.push_back(merge.output);
+    replaced.insert(replaced.end(), merge.inputs.begin(), merge.inputs.end());
+  }
   sort_segments(segments);
+  const auto series = next.manifest.series.text();
   auto saved = transact([&]() -> Result<void> {
     auto done = update_series(*catalog_, record.id, next.manifest);
-    for (const auto& input : inputs)
-      if (done) done = supersede_segment(*catalog_, record.id, input, SegmentState::merged, next.manifest.version, now);
-    if (done) done = insert_segment(*catalog_, record.id, *output);
-    if (done)
-      done = catalog_->run("INSERT INTO certificates VALUES (?, ?, ?, ?, ?, ?, ?)",
-                           {series.text(), layer == Layer::validated ? "validated" : "raw", output->path,
-                            output->sha256, output->rows, hash, now});
+    for (const auto& [inputs, output, hash] : merges) {
+      for (const auto& input : inputs)
+        if (done)
+          done = supersede_segment(*catalog_, record.id, input, SegmentState::merged, next.manifest.version, now);
+      if (done) done = insert_segment(*catalog_, record.id, output);
+      if (done)
+        done = catalog_->run("INSERT INTO certificates VALUES (?, ?, ?, ?, ?, ?, ?)",
+                             {series, output.layer == Layer::validated ? "validated" : "raw", output.path,
+                              output.sha256, output.rows, hash, now});
+    }
     return done;
   });
   if (!saved) return saved;
   record.state = std::move(next);
   if (auto published = publish_state(record.state); !published) return published;
-  return move_superseded(inputs);
+  return move_superseded(replaced);
 }
 
 Result<std::int64_t> DuckDbWriter::accept_gaps(const Series& series, TimeRange range, std::string_view reason,

@@ -47,12 +47,13 @@ class DuckDbWriter final : public Writer {
   Result<void> end_run(std::int64_t id, std::string_view outcome) override;
   Result<BarColumns> current(const Series& series, TimeRange range) override;
   Result<void> commit(const Batch& batch) override;
-  Result<void> seal(const Series& series) override;
+  Result<void> seal(const Series& series, TimePoint before) override;
   Result<std::int64_t> accept_gaps(const Series& series, TimeRange range, std::string_view reason,
                                    TimePoint at) override;
 
  private:
   struct Change;
+  struct Merge;
 
   DuckDbWriter(Site site, FileLock lock) : site_{std::move(site)}, lock_{std::move(lock)} {}
 
@@ -74,7 +75,8 @@ class DuckDbWriter final : public Writer {
   void discard(const Change& change) const;
   Result<void> save(Change& change, const Batch& batch);
   Result<void> finish(Change change);
-  Result<void> merge(const Series& series, const std::vector<Segment>& inputs);
+  Result<Merge> merge(const Series& series, std::vector<Segment> inputs) const;
+  Result<void> replace(SeriesRecord& record, const std::vector<Merge>& merges);
 
   Result<void> must_publish(const std::string& path, const std::string& json, std::int64_t version);
   Result<void> publish_state(const SeriesState& state);

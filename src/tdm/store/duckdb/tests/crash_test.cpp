@@ -61,7 +61,7 @@ Batch batch_number(const Series& series, std::int64_t k) {
   for (auto k = first;; ++k) {
     if (!(*writer)->commit(batch_number(series, k))) ::_exit(2);
     if (::write(ack, "+", 1) != 1) ::_exit(3);
-    if (k % 4 == 3 && !(*writer)->seal(series)) ::_exit(4);
+    if (k % 4 == 3 && !(*writer)->seal(series, TimePoint::max())) ::_exit(4);
   }
 }
 

@@ -397,7 +397,7 @@ TEST(FullDisk, WritingStopsReadingGoesOnAndWritingResumes) {
     ASSERT_TRUE(resumed) << resumed.error().message;
     ++stored;
     EXPECT_EQ(rows_stored(), stored);
-    ASSERT_TRUE(writer->seal(series));
+    ASSERT_TRUE(writer->seal(series, TimePoint::max()));
     EXPECT_EQ(rows_stored(), stored);
   }
   const auto checks = store->verify(series).value();  // named: a temporary would be gone in the loop
@@ -434,7 +434,7 @@ TEST_F(Fault, MergedFilesAreKeptForADayAndRevisedOnesForEver) {
                                                                  .revision = 1,
                                                                  .recorded_at = support::kLearned + Micros{5}}))));
   const auto pinned = manifest();
-  ASSERT_TRUE(lock()->seal(series_));
+  ASSERT_TRUE(lock()->seal(series_, TimePoint::max()));
   EXPECT_LT(manifest().segments.size(), pinned.segments.size());
   clock.advance(std::chrono::hours{23});
   static_cast<void>(lock());
