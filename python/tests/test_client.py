@@ -201,6 +201,16 @@ def test_the_engines_errors_have_classes() -> None:
     assert error.retry_after == 2.5
 
 
+def test_incomplete_data_says_what_is_missing(engine: Engine) -> None:
+    client = MarketDataClient()
+    engine.error = _from_engine("incomplete_data", "1 gap", "on_gap", [], None)
+    with pytest.raises(IncompleteDataError) as raised:
+        client.get_historical_data("BTCUSDT", "bybit", "1h", "2023-01-01", "2023-01-02")
+    assert [gap.cause for gap in raised.value.gaps] == ["upstream_missing"]
+    assert engine.calls[-1][0] == "gaps"
+    assert engine.calls[-1][2:] == ("2023-01-01", "2023-01-02")
+
+
 def test_a_wrong_configuration_is_told_at_once(engine: Engine) -> None:
     engine.error = _from_engine("configuration", "configuration error: x.yaml:1:1: empty", "", [], None)
     with pytest.raises(TradingDataMarketError, match=r"x\.yaml:1:1"):

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
 
-from .errors import DataGapWarning, InvalidRequestError, ModeError
+from .errors import DataGapWarning, IncompleteDataError, InvalidRequestError, ModeError
 from .frames import Output, check_output, to_output
 from .times import to_text
 
@@ -295,7 +295,11 @@ class MarketDataClient:
             "include_open": include_open,
             "straddle": straddle,
         }
-        answer = self._read(request, self._progress if progress is None else progress)
+        try:
+            answer = self._read(request, self._progress if progress is None else progress)
+        except IncompleteDataError as error:
+            error.gaps = self.get_gaps(symbol, exchange, timeframe, start_date, end_date, market=market)
+            raise
         if answer.warn_gaps:
             warnings.warn(_gap_message(answer), DataGapWarning, stacklevel=2)
         del copy  # every result is a private copy already

@@ -7,7 +7,10 @@ ValueError`` and ``except TimeoutError`` work as one expects.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .model import Gap
 
 __all__ = [
     "AmbiguousSymbolError",
@@ -144,7 +147,9 @@ class DataError(TradingDataMarketError):
 
 
 class IncompleteDataError(DataError):
-    """The range has gaps, and ``on_gap`` says to raise."""
+    """The range has gaps, and ``on_gap`` says to raise. ``gaps``: those known in the range, oldest first."""
+
+    gaps: Sequence[Gap] = ()
 
 
 class ChecksumError(DataError):

@@ -1,6 +1,7 @@
 #include "tdm/app/server.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -20,8 +21,9 @@ using namespace std::chrono_literals;
 using telemetry::Level;
 
 // With what comes after it (closing the store) within the ten seconds that a supervisor waits.
-constexpr auto kGrace = 4s;  // for requests in flight to end by themselves; then they are told to
-constexpr auto kDrain = 6s;  // until every connection is closed
+constexpr std::size_t kWorkers = 16;  // a read that fetches keeps one for as long as the exchange takes
+constexpr auto kGrace = 4s;           // for requests in flight to end by themselves; then they are told to
+constexpr auto kDrain = 6s;           // until every connection is closed
 
 void wait_for(const std::stop_token& stop, std::optional<std::chrono::milliseconds> longest = std::nullopt) {
   std::mutex mutex;
@@ -48,6 +50,12 @@ serve::ApiOptions api_options(const config::Config& config, const std::atomic<bo
   return options;
 }
 
+// What a supervisor asks while every worker waits for the exchange.
+bool never_waits(const net::ServerRequest& request) {
+  constexpr std::array<std::string_view, 4> kPaths{"/healthz", "/livez", "/readyz", "/metrics"};
+  return std::ranges::find(kPaths, request.path) != kPaths.end();
+}
+
 net::ServerOptions server_options(const config::Config& config) {
   net::ServerOptions options;
   options.host = config.api.host;
@@ -56,6 +64,8 @@ net::ServerOptions server_options(const config::Config& config) {
   options.header_bytes = static_cast<std::size_t>(config.limits.header_bytes);
   options.body_bytes = static_cast<std::size_t>(config.limits.body_bytes);
   options.write_timeout = config.limits.request_timeout;
+  options.workers = kWorkers;
+  options.quick = never_waits;
   return options;
 }
 

@@ -12,6 +12,7 @@
 #include "tdm/app/detail/holder_server.hpp"
 #include "tdm/app/engine.hpp"
 #include "tdm/cli/tests/fake_data.hpp"
+#include "tdm/ingest/ingest.hpp"
 #include "tdm/net/http_client.hpp"
 
 namespace tdm::app {
@@ -159,6 +160,58 @@ TEST(HolderServer, ASocketOfAProcessThatDiedIsReplaced) {
   detail::HolderServer server{path, make};
   server.hold();
   EXPECT_EQ(status_at(url, "/healthz"), 200);
+}
+
+// A writer that takes the lock for what it is asked, as others do: that calls hold().
+class HoldingFiller final : public ingest::Filler {
+ public:
+  std::function<void()> hold;
+  std::promise<void> asked;
+  std::promise<void> may_go_on;
+
+  Result<ingest::FillReport> fill(const ingest::FillRequest&) override { return ingest::FillReport{}; }
+  Result<void> refresh_instruments(std::string, std::string, std::chrono::seconds, std::stop_token) override {
+    asked.set_value();
+    may_go_on.get_future().wait();
+    hold();
+    return {};
+  }
+  Result<store::Resolution> remember(const store::Resolution& resolution, std::stop_token) override {
+    return resolution;
+  }
+  Result<std::int64_t> accept_gaps(const Series&, TimeRange, std::string, std::stop_token) override { return 0; }
+};
+
+// Otherwise two processes chase each other: the request that is cut off opens the next socket to be cut off.
+TEST(HolderServer, WhatRunsAtTheEndOpensNoSocketAnyMore) {
+  const Folder folder;
+  const auto path = (folder / "m.db.sock").string();
+  const auto url = net::Url::parse("unix:" + path, "url").value();
+  const auto filler = std::make_shared<HoldingFiller>();
+  serve::ApiOptions options;
+  options.holder_routes = true;
+  options.filler = filler;
+  const auto data = std::make_shared<cli::FakeData>();
+  auto server =
+      std::make_unique<detail::HolderServer>(path, [&] { return std::make_shared<serve::Api>(data, options); });
+  filler->hold = [&server = *server] { server.hold(); };
+  server->hold();
+  const auto other = std::async(std::launch::async, [&] {
+    net::BlockingHttpClient client{url};
+    net::HttpRequest request;
+    request.base = url;
+    request.method = "POST";
+    request.target = "/holder/v1/refresh_instruments";
+    request.headers.emplace_back("Content-Type", "application/json");
+    request.body = R"({"exchange": "bybit", "market": "linear", "max_age_s": 0})";
+    return client.send(std::move(request)).has_value();
+  });
+  filler->asked.get_future().wait();
+  auto ended = std::async(std::launch::async, [&] { server.reset(); });
+  other.wait();  // cut off by the end
+  filler->may_go_on.set_value();
+  EXPECT_EQ(ended.wait_for(30s), std::future_status::ready);
+  EXPECT_FALSE(fs::exists(path));
 }
 
 }  // namespace
