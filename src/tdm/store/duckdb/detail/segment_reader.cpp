@@ -315,7 +315,8 @@ std::string problem_of(const Layout& layout, const Segment& segment) {
 bool same_values(Layer layer, const Frame& a, const Frame& b) {
   const auto same = []<class T>(const T& left, const T& right) {
     if constexpr (requires { left.size_bytes(); })
-      return left.size() == right.size() && std::memcmp(left.data(), right.data(), left.size_bytes()) == 0;
+      return left.size() == right.size() &&
+             (left.empty() || std::memcmp(left.data(), right.data(), left.size_bytes()) == 0);
     else
       return *left == *right;
   };
