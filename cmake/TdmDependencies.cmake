@@ -3,6 +3,7 @@
 
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED)
+set(OPENSSL_USE_STATIC_LIBS TRUE)
 find_package(OpenSSL 3 REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(fmt REQUIRED)
@@ -27,6 +28,12 @@ tdm_imported(arrow ${TDM_DEPS_DIR}/arrow/lib/libarrow.so.2600 ${TDM_DEPS_DIR}/ar
 tdm_imported(parquet ${TDM_DEPS_DIR}/arrow/lib/libparquet.so.2600 ${TDM_DEPS_DIR}/arrow/include)
 tdm_imported(duckdb ${TDM_DEPS_DIR}/duckdb/lib/libduckdb.so ${TDM_DEPS_DIR}/duckdb/include)
 target_link_libraries(tdm::parquet INTERFACE tdm::arrow)
+# libparquet brings an OpenSSL of its own and exports all of it. Whichever comes first in a process serves both, and half
+# of one with half of the other crashes at the first https request. So ours is linked as a whole, before anything can be
+# taken from there, and shown to nobody.
+target_link_options(
+  tdm::parquet INTERFACE LINKER:--whole-archive,${OPENSSL_SSL_LIBRARY},${OPENSSL_CRYPTO_LIBRARY},--no-whole-archive
+                         LINKER:--exclude-libs,libssl.a:libcrypto.a)
 
 # Debian's packages disagree about namespaces; the rooms need not know.
 function(tdm_installed name)

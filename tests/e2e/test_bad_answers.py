@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +14,7 @@ import duckdb
 import numpy as np
 import pytest
 import truth
-from road import TDM, Simulator, run, simulator, write_config
+from road import PYTHON, TDM, Simulator, run, simulator, write_config
 
 SERIES = "bybit.linear.BTCUSDT@1h"
 HOUR = 3_600_000
@@ -183,3 +186,39 @@ def test_a_ban_is_never_deepened(tmp_path: Path) -> None:
         again = run([TDM, "backfill", SERIES, *RANGE, "--config", config], code=1)
         assert len(exchange.requests()) == asked, "another process of the store knows of the ban, too"
         assert "rate_limited" in again.stderr or "paus" in again.stderr
+
+
+@pytest.fixture
+def plain_text() -> Iterator[int]:
+    """A port behind which nobody speaks TLS."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listening.accept()
+                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+                    connection.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+# All libraries of the programs lie in one process here, and one of them brings an OpenSSL of its own.
+def test_who_does_not_speak_tls_is_named(plain_text: int, tmp_path: Path) -> None:
+    config = write_config(tmp_path, f"https://127.0.0.1:{plain_text}")
+    done = run([TDM, "backfill", SERIES, *RANGE, "--config", config], code=1, timeout=100)
+    assert f"https://127.0.0.1:{plain_text}" in done.stderr
+    assert "no secure connection" in done.stderr
+    script = f"""
+from trading_data_market.client import MarketDataClient
+from trading_data_market.errors import TradingDataMarketError
+try:
+    MarketDataClient(config={str(config)!r}).get_instrument("BTCUSDT", "bybit")
+except TradingDataMarketError as error:
+    assert "no secure connection" in str(error), error
+else:
+    raise SystemExit("no error")
+"""
+    run([PYTHON, "-c", script], timeout=100)
