@@ -45,7 +45,9 @@ class Turns {
   using Done = std::move_only_function<void(Outcome)>;
 
   Turns(GovernorOptions options, const Clock& clock)
-      : options_{std::move(options)}, clock_{clock}, rate_{permitted(options_)}, pace_{options_.quota, rate_} {}
+      : options_{std::move(options)},
+        clock_{clock},
+        pace_{options_.quota, options_.rate_limit, unit_rate(options_.quota, options_.share)} {}
   Turns(const Turns&) = delete;
   Turns& operator=(const Turns&) = delete;
 
@@ -58,22 +60,44 @@ class Turns {
     if (timer_.joinable()) timer_.join();
   }
 
-  static double permitted(const GovernorOptions& options) {
-    if (options.quota.requests <= 0) return options.rate_limit;
-    const double seconds = std::chrono::duration<double>(options.quota.window).count();
-    return std::min(options.rate_limit, options.quota.requests / seconds);
+  // Units per second; 0: no quota.
+  static double unit_rate(const Quota& quota, double share) {
+    return share * quota.requests / std::chrono::duration<double>(quota.window).count();
   }
 
-  double rate() const { return rate_; }
-  const GovernorOptions& options() const { return options_; }
+  double rate(int units) {
+    const std::scoped_lock guard{mutex_};
+    const double per_second = unit_rate(options_.quota, options_.share);
+    return per_second > 0 ? std::min(options_.rate_limit, per_second / units) : options_.rate_limit;
+  }
+  const std::string& name() const { return options_.name; }
+
+  bool fits(int units) {
+    const std::scoped_lock guard{mutex_};
+    return pace_.fits(units);
+  }
+
+  void set_quota(double units) {
+    {
+      const std::scoped_lock guard{mutex_};
+      options_.quota.requests = units;
+      pace_.set_quota(options_.quota, unit_rate(options_.quota, options_.share));
+    }
+    wake_.notify_one();
+  }
+
+  void report_used(std::uint64_t slot, double units) {
+    const std::scoped_lock guard{mutex_};
+    pace_.report_used(section(), slot, units, now());
+  }
 
   // Calls `done` once, here or on the timer's thread. Returns the waiter's number for cancel(); 0 when it did not wait.
-  std::uint64_t enter(steady_clock::time_point deadline, Done done) {
+  std::uint64_t enter(steady_clock::time_point deadline, int units, Done done) {
     std::unique_lock guard{mutex_};
     auto& section = this->section();
     const auto at = now();
     if (waiting_.empty()) {
-      const auto turn = pace_.take(section, at);
+      const auto turn = pace_.take(section, at, units);
       if (turn.slot) {
         guard.unlock();
         done({.slot = turn.slot});
@@ -82,7 +106,8 @@ class Turns {
       again_ = steady_clock::time_point{turn.again};
       paused_ = turn.paused;
     }
-    const auto mine = again_ + pace_.interval() * static_cast<std::int64_t>(waiting_.size());
+    auto mine = again_;
+    for (const auto& before : waiting_) mine += pace_.interval(before.units);
     if (mine > deadline) {
       const Outcome outcome{.paused = paused_, .wait = mine - steady_clock::now()};
       guard.unlock();
@@ -90,7 +115,7 @@ class Turns {
       return 0;
     }
     const auto number = ++last_number_;
-    waiting_.push_back({number, deadline, std::move(done)});
+    waiting_.push_back({number, deadline, units, std::move(done)});
     if (!timer_.joinable()) timer_ = std::thread{[this] { keep_time(); }};
     guard.unlock();
     wake_.notify_one();
@@ -142,6 +167,7 @@ class Turns {
   struct Waiter {
     std::uint64_t number;
     steady_clock::time_point deadline;
+    int units;
     Done done;
   };
   // A pause is told in wall time, which may be set: it is looked at again this often.
@@ -186,7 +212,7 @@ class Turns {
 
   // The head of the queue gets the turn when there is one.
   bool serve_one(std::unique_lock<std::mutex>& guard) {
-    const auto turn = pace_.take(section(), now());
+    const auto turn = pace_.take(section(), now(), waiting_.front().units);
     if (turn.slot) {
       finish(guard, waiting_.begin(), {.slot = turn.slot});
       return true;
@@ -216,7 +242,6 @@ class Turns {
 
   GovernorOptions options_;
   const Clock& clock_;
-  double rate_;
   std::mutex mutex_;
   std::condition_variable wake_;
   detail::Pace pace_;
@@ -231,8 +256,8 @@ class Turns {
 };
 
 // Lets a coroutine wait in the queue; it resumes on its own executor.
-asio::awaitable<Outcome> wait_for_turn(Turns& turns, steady_clock::time_point deadline) {
-  auto initiate = [&turns, deadline](auto handler) {
+asio::awaitable<Outcome> wait_for_turn(Turns& turns, steady_clock::time_point deadline, int units) {
+  auto initiate = [&turns, deadline, units](auto handler) {
     auto executor = asio::get_associated_executor(handler);
     auto cancellation = asio::get_associated_cancellation_slot(handler);
     auto done = [work = asio::make_work_guard(executor), handler = std::move(handler)](Outcome outcome) mutable {
@@ -246,7 +271,7 @@ asio::awaitable<Outcome> wait_for_turn(Turns& turns, steady_clock::time_point de
     auto number = std::make_shared<std::atomic<std::uint64_t>>(0);
     if (cancellation.is_connected())
       cancellation.assign([&turns, number](asio::cancellation_type) { turns.cancel(number->load()); });
-    number->store(turns.enter(deadline, std::move(done)));
+    number->store(turns.enter(deadline, units, std::move(done)));
   };
   co_return co_await asio::async_initiate<decltype(asio::use_awaitable), void(Outcome)>(std::move(initiate),
                                                                                         asio::use_awaitable);
@@ -257,26 +282,32 @@ class QueueingGovernor final : public Governor, public std::enable_shared_from_t
   QueueingGovernor(GovernorOptions options, const Clock& clock)
       : clock_{clock}, turns_{std::make_unique<Turns>(std::move(options), clock)} {}
 
-  asio::awaitable<Result<Permit>> acquire(steady_clock::time_point deadline) override {
+  asio::awaitable<Result<Permit>> acquire(steady_clock::time_point deadline, int units) override {
     const auto self = shared_from_this();
-    const Outcome outcome = co_await wait_for_turn(*turns_, deadline);
+    if (units < 1 || !turns_->fits(units))
+      co_return fail(ErrorCode::invalid_argument,
+                     fmt::format("{}: the quota never has {} units for one request", turns_->name(), units));
+    const Outcome outcome = co_await wait_for_turn(*turns_, deadline, units);
     if (outcome.slot) co_return Permit{self, *outcome.slot};
-    if (outcome.cancelled)
-      co_return fail(ErrorCode::cancelled, turns_->options().name + ": the wait for a turn was stopped");
-    co_return std::unexpected{too_long(outcome)};
+    if (outcome.cancelled) co_return fail(ErrorCode::cancelled, turns_->name() + ": the wait for a turn was stopped");
+    co_return std::unexpected{too_long(outcome, units)};
   }
 
   void pause_until(TimePoint until, std::string_view reason) override { turns_->pause_until(until, reason); }
-  double permitted_rate() const override { return turns_->rate(); }
+  void set_quota(double units) override {
+    if (std::isfinite(units) && units >= 1) turns_->set_quota(units);
+  }
+  double permitted_rate(int units) const override { return turns_->rate(std::max(units, 1)); }
   std::optional<TimePoint> paused_until() const override { return turns_->paused_until(); }
 
  private:
-  void release(std::uint64_t slot) noexcept override { turns_->give_back(slot); }
+  void release(std::uint64_t turn) noexcept override { turns_->give_back(turn); }
+  void report_used(std::uint64_t turn, double units) override { turns_->report_used(turn, units); }
 
-  Error too_long(const Outcome& outcome) const {
+  Error too_long(const Outcome& outcome, int units) const {
     const auto wait =
         std::max(std::chrono::ceil<std::chrono::milliseconds>(outcome.wait), std::chrono::milliseconds{1});
-    Error error{.code = ErrorCode::rate_limited, .message = turns_->options().name + ": ", .retry_after = wait};
+    Error error{.code = ErrorCode::rate_limited, .message = turns_->name() + ": ", .retry_after = wait};
     if (outcome.paused) {
       const auto reason = turns_->reason();
       error.message += fmt::format("no request may be sent before {}{}", to_iso(clock_.now() + wait),
@@ -284,7 +315,7 @@ class QueueingGovernor final : public Governor, public std::enable_shared_from_t
     } else {
       error.message +=
           fmt::format("{:g} requests per second are permitted, and the next turn comes in {} ms, after the deadline",
-                      turns_->rate(), wait.count());
+                      turns_->rate(units), wait.count());
     }
     return error;
   }
@@ -303,6 +334,9 @@ Result<std::shared_ptr<Governor>> Governor::open(GovernorOptions options, const 
                 fmt::format("rate_limit: {} requests per second for {}: must lie between 0.001 and 1,000,000",
                             options.rate_limit, options.name),
                 "rate_limit");
+  if (!(options.share > 0) || options.share > 1)
+    return fail(ErrorCode::invalid_argument, "the share of the quota of " + options.name + " is not within (0, 1]",
+                "share");
   if (options.quota.requests < 0 || options.quota.window <= std::chrono::milliseconds{0})
     return fail(ErrorCode::invalid_argument, "the quota of " + options.name + " is not one", "quota");
   return std::make_shared<QueueingGovernor>(std::move(options), clock);

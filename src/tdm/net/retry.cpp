@@ -14,8 +14,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr seconds kLongestRetryAfter{3'600};
-
 std::optional<int> number(std::string_view text) {
   int value = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -81,17 +79,17 @@ milliseconds backoff(const RetryPolicy& policy, int attempt, double random, std:
   return std::max(jittered, retry_after.value_or(milliseconds{0}));
 }
 
-std::optional<milliseconds> parse_retry_after(std::string_view value, TimePoint now) {
+std::optional<milliseconds> parse_retry_after(std::string_view value, TimePoint now, seconds longest) {
   while (value.starts_with(' ')) value.remove_prefix(1);
   while (value.ends_with(' ')) value.remove_suffix(1);
   if (!value.empty() && std::ranges::all_of(value, [](char c) { return '0' <= c && c <= '9'; })) {
     // A number too long for us is still a wish for a long pause.
-    return std::min<milliseconds>(seconds{number(value).value_or(static_cast<int>(kLongestRetryAfter.count()))},
-                                  kLongestRetryAfter);
+    const auto wished = number(value);
+    return wished ? std::min(seconds{*wished}, longest) : longest;
   }
   const auto at = parse_http_date(value);
   if (!at || *at <= now) return std::nullopt;
-  return std::min<milliseconds>(std::chrono::ceil<milliseconds>(*at - now), kLongestRetryAfter);
+  return std::min<milliseconds>(std::chrono::ceil<milliseconds>(*at - now), longest);
 }
 
 }  // namespace tdm::net

@@ -21,7 +21,8 @@ struct RetryPolicy {
 std::chrono::milliseconds backoff(const RetryPolicy& policy, int attempt, double random,
                                   std::optional<std::chrono::milliseconds> retry_after = std::nullopt);
 
-// Retry-After as seconds or as an HTTP date; garbage and the past give nothing; more than one hour is cut to one hour.
-std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view value, TimePoint now);
+// Retry-After as seconds or as an HTTP date; garbage and the past give nothing; more than `longest` is cut to it.
+std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view value, TimePoint now,
+                                                           std::chrono::seconds longest = std::chrono::hours{1});
 
 }  // namespace tdm::net

@@ -51,48 +51,89 @@ bool is_abandoned(std::uint64_t word, const Pace::Now& now) {
 
 }  // namespace
 
-Pace::Pace(Quota quota, double rate)
-    : interval_{static_cast<nanoseconds::rep>(std::ceil(1e9 / rate))},
-      tolerance_{interval_ / 2},
-      window_{quota.window},
-      slots_{std::min(static_cast<std::size_t>(std::max(0.0, std::ceil(quota.requests))), QuotaSection::kSlots)} {
-  if (quota.requests > 0 && quota.requests < static_cast<double>(slots_)) --slots_;  // a part of a request is none
+Pace::Pace(Quota quota, double rate, double unit_rate)
+    : interval_{static_cast<nanoseconds::rep>(std::ceil(1e9 / rate))} {
+  set_quota(quota, unit_rate);
+}
+
+void Pace::set_quota(Quota quota, double unit_rate) {
+  unit_interval_ = nanoseconds{unit_rate > 0 ? static_cast<nanoseconds::rep>(std::ceil(1e9 / unit_rate)) : 0};
+  window_ = quota.window;
+  // A part of a unit is none.
+  const double whole = std::floor(std::clamp(quota.requests, 0.0, static_cast<double>(QuotaSection::kSlots)));
+  slots_ = static_cast<std::size_t>(whole);
   if (quota.requests > 0) slots_ = std::max<std::size_t>(slots_, 1);
 }
 
-Pace::Turn Pace::take(QuotaSection& section, const Now& now) {
+nanoseconds Pace::interval(int units) const { return std::max(interval_, unit_interval_ * units); }
+
+Pace::Turn Pace::take(QuotaSection& section, const Now& now, int units) {
   const TimePoint pause_until = from_us(section.pause_until_us.load());
   if (now.wall < pause_until) {
     const auto wait = std::min<Micros>(pause_until - now.wall, kLongestWait);
     return {.slot = std::nullopt, .again = now.steady + wait, .paused = true};
   }
 
-  std::optional<Claim> claimed;
+  const auto step = interval(units);
+  const auto tolerance = step / 2;
+  std::vector<Claim> claimed;
   auto held = section.next_turn_ns.load();
   while (true) {
     nanoseconds turn{held};
-    if (turn < nanoseconds{0} || turn > now.steady + std::max(kFarthestTurn, 2 * interval_)) turn = now.steady;
-    if (now.steady < turn - tolerance_) {
-      if (claimed) section.slots[claimed->index].compare_exchange_strong(claimed->word, claimed->before);
-      return {.slot = std::nullopt, .again = turn - tolerance_};
+    if (turn < nanoseconds{0} || turn > now.steady + std::max(kFarthestTurn, 2 * step)) turn = now.steady;
+    if (now.steady < turn - tolerance) {
+      put_back(section, claimed);
+      return {.slot = std::nullopt, .again = turn - tolerance};
     }
-    if (slots_ > 0 && !claimed) {
-      claimed = claim(section, now);
-      if (!claimed) return {.slot = std::nullopt, .again = next_free(section, now)};
+    if (slots_ > 0 && claimed.empty()) {
+      claimed = claim(section, now, units);
+      if (claimed.empty()) return {.slot = std::nullopt, .again = next_free(section, now, units)};
     }
-    const auto next = std::max(turn, now.steady) + interval_;
+    const auto next = std::max(turn, now.steady) + step;
     if (section.next_turn_ns.compare_exchange_weak(held, next.count())) break;
   }
-  if (!claimed) return {.slot = 0};
-  return {.slot = ((claimed->word & kStartMask) << kIndexBits) | claimed->index};
+  return {.slot = claimed.empty() ? 0 : remember(claimed)};
 }
 
-void Pace::give_back(QuotaSection& section, std::uint64_t slot, const Now& now) const {
+std::uint64_t Pace::remember(const std::vector<Claim>& claims) {
+  const auto& first = claims.front();
+  const auto slot = ((first.word & kStartMask) << kIndexBits) | first.index;
+  if (claims.size() == 1) return slot;
+  auto& others = further_[slot];
+  others.clear();
+  for (std::size_t i = 1; i < claims.size(); ++i) others.push_back(claims[i].index);
+  return slot;
+}
+
+void Pace::give_back(QuotaSection& section, std::uint64_t slot, const Now& now) {
+  std::vector<std::size_t> held;
+  if (const auto found = further_.find(slot); found != further_.end()) {
+    held = std::move(found->second);
+    further_.erase(found);
+  }
   if (slots_ == 0) return;
-  const std::size_t index = slot & (QuotaSection::kSlots - 1);
-  // A child of fork gives back nothing: the word names its parent.
-  std::uint64_t word = kRunning | ((now.process & kProcessMask) << kStartBits) | (slot >> kIndexBits);
-  section.slots[index].compare_exchange_strong(word, ended_word(now));
+  held.push_back(slot & (QuotaSection::kSlots - 1));
+  for (const auto index : held) {
+    // A child of fork gives back nothing: the word names its parent.
+    std::uint64_t word = kRunning | ((now.process & kProcessMask) << kStartBits) | (slot >> kIndexBits);
+    section.slots[index].compare_exchange_strong(word, ended_word(now));
+  }
+}
+
+void Pace::report_used(QuotaSection& section, std::uint64_t slot, double used, const Now& now) {
+  if (slots_ == 0 || !(used > 0)) return;
+  // Requests are counted about in the order of their sending: those that began later are not in the number yet.
+  const auto began = slot >> kIndexBits;
+  std::size_t known = 0;
+  for (std::size_t index = 0; index < slots_; ++index) {
+    const auto word = section.slots[index].load();
+    const bool later = (word & kRunning) != 0 && (word & kStartMask) > began;
+    known += is_free(word, now) || later ? 0 : 1;
+  }
+  for (std::size_t index = 0; index < slots_ && static_cast<double>(known) < std::ceil(used); ++index) {
+    auto word = section.slots[index].load();
+    if (is_free(word, now) && section.slots[index].compare_exchange_strong(word, ended_word(now))) ++known;
+  }
 }
 
 bool Pace::is_free(std::uint64_t word, const Now& now) const {
@@ -105,33 +146,50 @@ bool Pace::is_free(std::uint64_t word, const Now& now) const {
   return apart > window_;
 }
 
-std::optional<Pace::Claim> Pace::claim(QuotaSection& section, const Now& now) {
-  for (std::size_t i = 0; i < slots_; ++i) {
-    const std::size_t index = (hint_ + i) % slots_;
-    auto word = section.slots[index].load();
-    if (!is_free(word, now)) continue;
-    const auto mine = running_word(now);
-    if (!section.slots[index].compare_exchange_strong(word, mine)) continue;
-    hint_ = (index + 1) % slots_;
-    return Claim{index, word, mine};
+void Pace::put_back(QuotaSection& section, const std::vector<Claim>& claims) {
+  for (const auto& claim : claims) {
+    auto word = claim.word;
+    section.slots[claim.index].compare_exchange_strong(word, claim.before);
   }
-  return std::nullopt;
 }
 
-nanoseconds Pace::next_free(QuotaSection& section, const Now& now) const {
-  nanoseconds earliest = now.steady + kLookAgain;
+std::vector<Pace::Claim> Pace::claim(QuotaSection& section, const Now& now, int units) {
+  std::vector<Claim> claims;
+  const auto mine = running_word(now);
+  const auto begin = hint_;
+  for (std::size_t i = 0; i < slots_; ++i) {
+    const std::size_t index = (begin + i) % slots_;
+    auto word = section.slots[index].load();
+    if (!is_free(word, now) || !section.slots[index].compare_exchange_strong(word, mine)) continue;
+    claims.push_back({index, word, mine});
+    hint_ = (index + 1) % slots_;
+    if (claims.size() == static_cast<std::size_t>(units)) return claims;
+  }
+  put_back(section, claims);
+  return {};
+}
+
+nanoseconds Pace::next_free(QuotaSection& section, const Now& now, int units) const {
+  const nanoseconds look_again = now.steady + kLookAgain;
+  std::vector<nanoseconds> free_at;  // of slots whose time is known
+  int free_now = 0;
   for (std::size_t index = 0; index < slots_; ++index) {
     auto word = section.slots[index].load();
-    if (is_free(word, now)) return now.steady;
-    if ((word & kRunning) == 0) {
+    if (is_free(word, now)) {
+      if (++free_now >= units) return now.steady;
+    } else if ((word & kRunning) == 0) {
       const microseconds ended{static_cast<microseconds::rep>(word)};
-      earliest = std::min<nanoseconds>(earliest, ended + window_ + microseconds{1});
+      const nanoseconds at = ended + window_ + microseconds{1};
+      if (at < look_again) free_at.push_back(at);
     } else if (is_abandoned(word, now)) {
       // It may have been answered as late as now.
       section.slots[index].compare_exchange_strong(word, ended_word(now));
     }
   }
-  return earliest;
+  const auto lacking = static_cast<std::size_t>(units - free_now);
+  if (free_at.size() < lacking) return look_again;
+  std::ranges::nth_element(free_at, free_at.begin() + static_cast<std::ptrdiff_t>(lacking - 1));
+  return free_at[lacking - 1];
 }
 
 }  // namespace tdm::net::detail

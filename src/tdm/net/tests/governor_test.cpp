@@ -193,6 +193,48 @@ TEST_F(GovernorTest, WithoutAFileToShareItStillKeepsThePace) {
   EXPECT_GE(turns.size(), 2u);
 }
 
+TEST_F(GovernorTest, UnitsHaveARateAndAShare) {
+  const auto governor =
+      open({.name = "binance.spot", .quota = {6'000, std::chrono::minutes{1}}, .rate_limit = 30, .share = 0.8});
+  EXPECT_DOUBLE_EQ(governor->permitted_rate(), 30);
+  EXPECT_DOUBLE_EQ(governor->permitted_rate(2), 30);
+  EXPECT_DOUBLE_EQ(governor->permitted_rate(20), 4);
+  governor->set_quota(1'200);
+  EXPECT_DOUBLE_EQ(governor->permitted_rate(2), 8);
+  governor->set_quota(0);
+  EXPECT_DOUBLE_EQ(governor->permitted_rate(2), 8) << "an exchange without a quota is a misprint";
+  EXPECT_FALSE(Governor::open({.name = "binance.spot", .share = 1.5}, system_clock()));
+}
+
+TEST_F(GovernorTest, ARequestThatTheQuotaNeverHoldsIsRefusedAtOnce) {
+  const auto governor = open({.name = "binance.spot", .quota = {10, std::chrono::minutes{1}}, .rate_limit = 1'000});
+  asio::io_context loop;
+  std::optional<Error> error;
+  auto ask = [&]() -> asio::awaitable<void> {
+    auto permit = co_await governor->acquire(steady_clock::now() + 60s, 11);
+    if (!permit) error = permit.error();
+  };
+  asio::co_spawn(loop, ask(), asio::detached);
+  loop.run();
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code, ErrorCode::invalid_argument);
+}
+
+TEST_F(GovernorTest, WhatTheExchangeCountedReachesEveryProcess) {
+  const GovernorOptions options{
+      .name = "binance.spot", .quota = {10, std::chrono::minutes{1}}, .rate_limit = 1'000, .memory_file = file()};
+  const auto governor = open(options);
+  asio::io_context loop;
+  auto ask = [&]() -> asio::awaitable<void> {
+    auto permit = co_await governor->acquire(steady_clock::now() + 5s, 2);
+    EXPECT_TRUE(permit);
+    if (permit) permit->report_used(10);
+  };
+  asio::co_spawn(loop, ask(), asio::detached);
+  loop.run();
+  EXPECT_EQ(refusal(open(options), 100ms).code, ErrorCode::rate_limited);
+}
+
 // The turns of one process, written to a pipe as steady times in ns.
 [[noreturn]] void be_a_process(const std::string& file, int out, std::chrono::milliseconds time) {
   auto governor = Governor::open(

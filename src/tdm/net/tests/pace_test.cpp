@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <memory>
 #include <random>
 #include <thread>
@@ -217,6 +219,119 @@ TEST(Pace, MemoryThatNobodySaneWroteDoesNotStopIt) {
     section->pause_until_us = wild;
     EXPECT_GE(pace.take(*section, at(20s)).again, 0s);
   }
+}
+
+// Requests of 1 to 20 units against an exchange that counts them in fixed minutes, at the rate that the quota permits.
+TEST(Pace, UnitsFillAFixedWindowAndNeverBreakIt) {
+  std::mt19937 random{11};
+  auto section = std::make_unique<QuotaSection>();
+  const Quota quota{.requests = 240, .window = 6s};
+  Pace pace{quota, 1e6, 40};
+  struct Flight {
+    nanoseconds answer;
+    std::uint64_t slot;
+  };
+  std::deque<Flight> flying;
+  std::map<std::int64_t, int> counted;  // by the exchange's window
+  nanoseconds now = 1s;
+  const nanoseconds end = now + 120s;
+  int total = 0;
+  while (now < end) {
+    while (!flying.empty() && flying.front().answer <= now) {
+      pace.give_back(*section, flying.front().slot, at(flying.front().answer));
+      flying.pop_front();
+    }
+    const int units = std::array{1, 2, 2, 2, 5, 20}[static_cast<std::size_t>(total) % 6];
+    const auto turn = pace.take(*section, at(now), units);
+    if (turn.slot) {
+      const nanoseconds latency = 20ms;
+      counted[(now + latency * static_cast<int>(random() % 101) / 100) / quota.window] += units;
+      flying.push_back({now + latency, *turn.slot});
+      total += units;
+    } else {
+      now = std::max(now + 100us, std::min(turn.again, now + 1ms));
+    }
+  }
+  for (const auto& [window, units] : counted) ASSERT_LE(units, 240) << window;
+  EXPECT_GE(total, static_cast<int>(0.95 * 40 * 120));
+}
+
+TEST(Pace, ARequestOfManyUnitsIsFollowedByTheirTime) {
+  auto section = std::make_unique<QuotaSection>();
+  Pace pace{Quota{.requests = 100, .window = 10s}, 1e6, 10};
+  EXPECT_EQ(pace.interval(), 100ms);
+  EXPECT_EQ(pace.interval(5), 500ms);
+  ASSERT_TRUE(pace.take(*section, at(10s), 5).slot);
+  EXPECT_FALSE(pace.take(*section, at(10s + 449ms), 1).slot);
+  EXPECT_TRUE(pace.take(*section, at(10s + 450ms), 1).slot) << "half of its own time early, no more";
+}
+
+TEST(Pace, AllUnitsComeBackTogetherOrNoneIsTaken) {
+  auto section = std::make_unique<QuotaSection>();
+  Pace pace{Quota{.requests = 5, .window = 1s}, 1'000};
+  EXPECT_TRUE(pace.fits(5));
+  EXPECT_FALSE(pace.fits(6));
+  const auto first = pace.take(*section, at(10s), 3);
+  ASSERT_TRUE(first.slot);
+  EXPECT_FALSE(pace.take(*section, at(10s + 10ms), 3).slot);
+  const auto second = pace.take(*section, at(10s + 10ms), 2);
+  ASSERT_TRUE(second.slot) << "the failed one left nothing behind";
+  pace.give_back(*section, *first.slot, at(11s));
+  pace.give_back(*section, *second.slot, at(11s + 500ms));
+  EXPECT_FALSE(pace.take(*section, at(12s + 1ms), 4).slot);
+  EXPECT_TRUE(pace.take(*section, at(12s + 1ms), 3).slot);
+}
+
+TEST(Pace, WhatOthersUsedIsHeldForOneWindow) {
+  auto section = std::make_unique<QuotaSection>();
+  Pace pace{Quota{.requests = 10, .window = 60s}, 1'000};
+  const auto turn = pace.take(*section, at(10s), 2);
+  ASSERT_TRUE(turn.slot);
+  pace.report_used(*section, *turn.slot, 9, at(11s));  // ours are two of them
+  pace.give_back(*section, *turn.slot, at(11s));
+  EXPECT_FALSE(pace.take(*section, at(12s), 2).slot);
+  const auto last = pace.take(*section, at(12s), 1);
+  ASSERT_TRUE(last.slot);
+  pace.report_used(*section, *last.slot, 10, at(12s));  // nothing new
+  pace.give_back(*section, *last.slot, at(12s));
+  EXPECT_FALSE(pace.take(*section, at(70s), 1).slot);
+  EXPECT_TRUE(pace.take(*section, at(71s + 1ms), 9).slot);
+}
+
+TEST(Pace, AReportBelowWhatWeKnowOrWithoutSenseFreesNothing) {
+  auto section = std::make_unique<QuotaSection>();
+  Pace pace{Quota{.requests = 4, .window = 60s}, 1'000};
+  const auto turn = pace.take(*section, at(10s), 3);
+  ASSERT_TRUE(turn.slot);
+  for (const double used : {0.0, -5.0, 1.0, std::numeric_limits<double>::quiet_NaN()})
+    pace.report_used(*section, *turn.slot, used, at(10s));
+  EXPECT_FALSE(pace.take(*section, at(11s), 2).slot);
+  EXPECT_TRUE(pace.take(*section, at(11s), 1).slot);
+  pace.report_used(*section, *turn.slot, 1e300, at(11s));
+  EXPECT_FALSE(pace.take(*section, at(12s), 1).slot);
+}
+
+TEST(Pace, RequestsThatBeganLaterAreNotInTheNumberYet) {
+  auto section = std::make_unique<QuotaSection>();
+  Pace pace{Quota{.requests = 10, .window = 60s}, 1'000};
+  const auto first = pace.take(*section, at(10s), 2);
+  const auto later = pace.take(*section, at(10s + 50ms), 2);
+  ASSERT_TRUE(first.slot && later.slot);
+  pace.report_used(*section, *first.slot, 4, at(10s + 100ms));  // two are another's, and ours of later come on top
+  EXPECT_FALSE(pace.take(*section, at(11s), 5).slot);
+  EXPECT_TRUE(pace.take(*section, at(11s), 4).slot);
+}
+
+TEST(Pace, TheQuotaMayChange) {
+  auto section = std::make_unique<QuotaSection>();
+  Pace pace{Quota{.requests = 2, .window = 1s}, 1e6, 2};
+  EXPECT_FALSE(pace.fits(20));
+  pace.set_quota({.requests = 40, .window = 1s}, 40);
+  EXPECT_TRUE(pace.fits(20));
+  EXPECT_EQ(pace.interval(), 25ms);
+  pace.set_quota({.requests = 1e9, .window = 1s}, 1e9);
+  EXPECT_TRUE(pace.fits(static_cast<int>(QuotaSection::kSlots)));
+  EXPECT_FALSE(pace.fits(static_cast<int>(QuotaSection::kSlots) + 1)) << "more than the memory can count";
 }
 
 }  // namespace

@@ -39,6 +39,7 @@ TEST(RetryAfter, SecondsAndTheThreeFormsOfAnHttpDate) {
 TEST(RetryAfter, MoreThanOneHourIsCutToOneHour) {
   EXPECT_EQ(parse_retry_after("3601", kNow), 3'600'000ms);
   EXPECT_EQ(parse_retry_after("99999999999999999999", kNow), 3'600'000ms);
+  EXPECT_EQ(parse_retry_after("259200", kNow, 96h), 259'200'000ms);
   EXPECT_EQ(parse_retry_after("Mon, 07 Nov 1994 08:49:37 GMT", kNow), 3'600'000ms);
 }
 
