@@ -59,6 +59,13 @@ struct KnownOutage {
   std::string evidence;
 };
 
+// What fetching the pages of a series takes: for estimates.
+struct PageCost {
+  int rows = 1;  // bars in one page
+  double pages_per_second = 1;
+  std::int64_t bytes = 0;  // of one page, typical
+};
+
 struct ConnectorOptions {
   std::string base_url;  // empty: the exchange's public default
   std::map<std::string, std::string> market_base_urls;
@@ -82,11 +89,17 @@ class Connector {
   virtual double permitted_rate() const = 0;        // requests per second: for estimates
   virtual int page_rows() const = 0;                // bars in one page
   virtual std::int64_t bytes_per_page() const = 0;  // typical, for estimates
+  // The three above, for exchanges whose markets differ in them.
+  virtual PageCost page_cost(const Series& /*series*/) const {
+    return {page_rows(), permitted_rate(), bytes_per_page()};
+  }
 
   // The fixed pages that cover the range, oldest first. Pure: computed from the grid.
   virtual std::vector<PageRequest> pages(const Series& series, TimeRange range) const = 0;
 
   virtual asio::awaitable<Result<TimePoint>> server_time() = 0;
+  // The same of the host that serves this market.
+  virtual asio::awaitable<Result<TimePoint>> market_time(std::string /*market*/) { return server_time(); }
   // Every instrument of the market, the closed ones too.
   virtual asio::awaitable<Result<std::vector<Instrument>>> instruments(std::string market) = 0;
   virtual asio::awaitable<Result<Page>> fetch(Series series, PageRequest request) = 0;

@@ -1,14 +1,14 @@
-#include "tdm/sources/bybit/detail/json_text.hpp"
+#include "tdm/sources/json_text.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <vector>
 
-#include "tdm/core/decimal.hpp"                // Decimal
-#include "tdm/sources/bybit/detail/kline.hpp"  // describe_bad_body
+#include "tdm/core/decimal.hpp"  // Decimal
 
-namespace tdm::sources::bybit {
+namespace tdm::sources {
 namespace {
 
 // Builds the tree from the parser's events, which still know how a number was spelled.
@@ -105,4 +105,25 @@ std::optional<std::int64_t> integer_of(const Json& value) {
   return exact ? std::optional{*exact} : std::nullopt;
 }
 
-}  // namespace tdm::sources::bybit
+std::optional<TimePoint> parse_ms(std::string_view text) {
+  constexpr std::int64_t kYear10000 = 253'402'300'800'000;
+  std::int64_t ms = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
+  if (error != std::errc{} || end != text.data() + text.size()) {
+    const auto decimal = Decimal::parse(text);
+    ms = decimal ? decimal->to_scaled(0).value_or(-1) : -1;
+  }
+  return ms >= 0 && ms < kYear10000 ? std::optional{from_ms(ms)} : std::nullopt;
+}
+
+std::string describe_bad_body(std::string_view body, std::string_view reason) {
+  constexpr std::size_t kShown = 80;
+  const auto start = body.find_first_not_of(" \t\r\n");
+  if (start == std::string_view::npos) return "the answer is empty";
+  std::string shown{body.substr(start, kShown)};
+  std::ranges::replace_if(shown, [](char c) { return c < ' ' || c > '~'; }, '.');
+  if (shown.starts_with('<')) return fmt::format("the answer is HTML, not JSON: {}", shown);
+  return fmt::format("the answer is not JSON or was cut short ({}): {}", reason, shown);
+}
+
+}  // namespace tdm::sources

@@ -1,4 +1,4 @@
-#include "tdm/sources/bybit/detail/rest_client.hpp"
+#include "tdm/sources/rest_client.hpp"
 
 #include <fmt/format.h>
 
@@ -12,7 +12,7 @@
 #include "tdm/telemetry/log.hpp"      // log
 #include "tdm/telemetry/metrics.hpp"  // counter
 
-namespace tdm::sources::bybit {
+namespace tdm::sources {
 namespace {
 
 using std::chrono::steady_clock;
@@ -21,12 +21,6 @@ using Next = Verdict::Next;
 double random_unit() {
   thread_local std::minstd_rand generator{std::random_device{}()};
   return std::uniform_real_distribution<double>{0.0, 1.0}(generator);
-}
-
-void count(std::string_view outcome) {
-  telemetry::counter("tdm_exchange_requests_total", "Requests sent to an exchange, by outcome",
-                     {{"exchange", "bybit"}, {"outcome", std::string{outcome}}})
-      .add();
 }
 
 // False when the wait was cancelled.
@@ -52,22 +46,28 @@ Error prefixed(Error error, const std::string& what) {
   return error;
 }
 
-RestClient::RestClient(asio::any_io_executor executor, net::HttpClientOptions http,
-                       std::shared_ptr<net::Governor> governor, const Clock& clock, net::RetryPolicy policy)
-    : http_{std::move(executor), std::move(http)}, governor_{std::move(governor)}, clock_{clock}, policy_{policy} {}
+RestClient::RestClient(asio::any_io_executor executor, RestClientOptions options, const Clock& clock)
+    : http_{std::move(executor), options.http}, options_{std::move(options)}, clock_{clock} {}
 
-asio::awaitable<Result<net::HttpReply>> RestClient::get(net::Url base, std::string target, std::string what) {
-  const auto deadline = steady_clock::now() + policy_.deadline;
+void RestClient::count(std::string_view outcome) const {
+  telemetry::counter("tdm_exchange_requests_total", "Requests sent to an exchange, by outcome",
+                     {{"exchange", options_.exchange}, {"outcome", std::string{outcome}}})
+      .add();
+}
+
+asio::awaitable<Result<Answer>> RestClient::get(net::Url base, std::string target, std::string what, int units) {
+  const auto& policy = options_.policy;
+  const auto deadline = steady_clock::now() + policy.deadline;
   int corrupt = 0;
   for (int number = 0;; ++number) {
-    net::HttpReply reply;
-    auto verdict = co_await attempt(base, target, deadline, reply);
+    Answer reply;
+    auto verdict = co_await attempt(base, target, units, deadline, reply);
     if (verdict.next == Next::accept) co_return reply;
 
     corrupt += verdict.error.code == ErrorCode::corrupt_data ? 1 : 0;
-    const auto wait = net::backoff(policy_, number, random_unit(), verdict.wait);
+    const auto wait = net::backoff(policy, number, random_unit(), verdict.wait);
     const bool last =
-        number + 1 >= policy_.attempts || corrupt >= kCorruptAttempts || steady_clock::now() + wait >= deadline;
+        number + 1 >= policy.attempts || corrupt >= kCorruptAttempts || steady_clock::now() + wait >= deadline;
     if (verdict.next == Next::give_up || last) co_return std::unexpected{prefixed(std::move(verdict.error), what)};
 
     const bool woke = co_await rest_for(wait);
@@ -75,9 +75,9 @@ asio::awaitable<Result<net::HttpReply>> RestClient::get(net::Url base, std::stri
   }
 }
 
-asio::awaitable<Verdict> RestClient::attempt(const net::Url& base, const std::string& target, Deadline deadline,
-                                             net::HttpReply& reply) {
-  auto permit = co_await governor_->acquire(deadline);
+asio::awaitable<Verdict> RestClient::attempt(const net::Url& base, const std::string& target, int units,
+                                             Deadline deadline, Answer& reply) {
+  auto permit = co_await options_.governor->acquire(deadline, units);
   if (!permit) {
     Verdict verdict;
     verdict.next = Next::give_up;
@@ -88,25 +88,25 @@ asio::awaitable<Verdict> RestClient::attempt(const net::Url& base, const std::st
   request.base = base;
   request.target = target;
   ++sent_;
+  reply.sent_at = steady_clock::now();
   auto answer = co_await http_.send(std::move(request));
   if (!answer) {
     count("transport_error");
     co_return transport_failure(std::move(answer).error());
   }
-  reply = *std::move(answer);
-  co_return judge(reply);
+  static_cast<net::HttpReply&>(reply) = *std::move(answer);
+  auto verdict = judge(reply);
+  if (verdict.used_units) permit->report_used(*verdict.used_units);
+  co_return verdict;
 }
 
 Verdict RestClient::judge(const net::HttpReply& reply) {
-  const auto now = clock_.now();
-  auto verdict = judge_reply(reply, now, doubted_);
+  auto verdict = options_.judge(reply);
   count(verdict.next == Next::accept ? "ok" : to_string(verdict.error.code));
-  if (verdict.next == Next::accept) doubted_ = false;
-  if (verdict.doubtful) doubted_ = true;
   if (verdict.pause_all && verdict.wait) {
-    governor_->pause_until(now + *verdict.wait, verdict.error.message);
+    options_.governor->pause_until(clock_.now() + *verdict.wait, verdict.error.message);
     telemetry::log(telemetry::Level::warn, "exchange asked for a pause",
-                   {{"exchange", std::string_view{"bybit"}},
+                   {{"exchange", std::string_view{options_.exchange}},
                     {"wait_ms", static_cast<std::int64_t>(verdict.wait->count())},
                     {"reason", std::string_view{verdict.error.message}}});
   }
@@ -115,11 +115,11 @@ Verdict RestClient::judge(const net::HttpReply& reply) {
 
 // The quota had no turn before the deadline: says how long the pause lasts, when there is one.
 Error RestClient::out_of_turns(Error error) const {
-  const auto until = governor_->paused_until();
+  const auto until = options_.governor->paused_until();
   const auto now = clock_.now();
   if (until && *until > now && !error.retry_after)
     error.retry_after = std::chrono::ceil<std::chrono::milliseconds>(*until - now);
   return error;
 }
 
-}  // namespace tdm::sources::bybit
+}  // namespace tdm::sources

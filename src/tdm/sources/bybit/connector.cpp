@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 
 #include "tdm/net/governor.hpp"                   // Governor
-#include "tdm/sources/bybit/detail/pager.hpp"     // pages_of, CursorPager
+#include "tdm/sources/bybit/detail/pager.hpp"     // CursorPager
 #include "tdm/sources/bybit/detail/parse.hpp"     // parse_page, parse_instruments
 #include "tdm/sources/bybit/detail/protocol.hpp"  // targets, traits
+#include "tdm/sources/bybit/detail/reply.hpp"     // judge_reply
+#include "tdm/sources/grid_pages.hpp"             // grid_pages
 #include "tdm/telemetry/log.hpp"                  // log
 
 namespace tdm::sources::bybit {
@@ -34,6 +37,16 @@ std::vector<std::string> market_names() {
 Result<void> check_market(std::string_view market) {
   if (std::ranges::find(market_traits(), market, &MarketTraits::name) != market_traits().end()) return {};
   return fail(ErrorCode::invalid_argument, fmt::format("bybit has no market '{}'", market), "market", market_names());
+}
+
+// A 403 without a reason is a ban once; when it comes again before anything was accepted, the country is refused.
+Judge judge_with(const Clock& clock) {
+  return [&clock, doubted = std::make_shared<std::atomic<bool>>(false)](const net::HttpReply& reply) {
+    auto verdict = judge_reply(reply, clock.now(), *doubted);
+    if (verdict.next == Verdict::Next::accept) *doubted = false;
+    if (verdict.doubtful) *doubted = true;
+    return verdict;
+  };
 }
 
 }  // namespace
@@ -84,7 +97,13 @@ BybitConnector::BybitConnector(Hosts hosts, asio::any_io_executor executor, net:
       market_hosts_{std::move(hosts.by_market)},
       origin_{std::move(hosts.origin)},
       clock_{clock},
-      client_{std::move(executor), std::move(http), std::move(governor), clock, policy} {}
+      client_{std::move(executor),
+              {.exchange = std::string{kExchange},
+               .http = std::move(http),
+               .governor = std::move(governor),
+               .policy = policy,
+               .judge = judge_with(clock)},
+              clock} {}
 
 std::string_view BybitConnector::exchange() const { return kExchange; }
 const std::vector<MarketTraits>& BybitConnector::markets() const { return market_traits(); }
@@ -92,7 +111,7 @@ int BybitConnector::page_rows() const { return kPageRows; }
 std::int64_t BybitConnector::bytes_per_page() const { return kTypicalPageBytes; }
 
 std::vector<PageRequest> BybitConnector::pages(const Series& series, TimeRange range) const {
-  return pages_of(series.timeframe, range);
+  return grid_pages(series.timeframe, range, kPageRows);
 }
 
 const net::Url& BybitConnector::host_of(std::string_view market) const {

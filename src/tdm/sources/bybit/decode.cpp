@@ -5,7 +5,6 @@
 #include <array>
 #include <utility>
 
-#include "tdm/sources/bybit/detail/kline.hpp"     // parse_ms
 #include "tdm/sources/bybit/detail/protocol.hpp"  // kExchange
 
 namespace tdm::sources::bybit {
@@ -64,48 +63,10 @@ std::optional<Line> levels_of(const Json& side) {
 
 }  // namespace
 
-Line Events::begin(std::string_view kind, std::string_view market, std::string_view symbol) const {
-  Line line{{"kind", kind}, {"line", line_}, {"exchange", kExchange}};
-  if (!symbol.empty()) {
-    line["market"] = market;
-    line["symbol"] = symbol;
-  }
-  return line;
-}
-
-void Events::emit(const Line& line) const { sink_(to_line(line)); }
-
-void Events::error(ErrorCode code, std::string_view message) const {
-  emit({{"kind", "error"}, {"line", line_}, {"code", to_string(code)}, {"message", message}});
-}
-
-std::string_view target_parameter(std::string_view target, std::string_view name) {
-  const auto query = target.find('?');
-  if (query == std::string_view::npos) return {};
-  auto rest = target.substr(query + 1);
-  while (!rest.empty()) {
-    const auto pair = rest.substr(0, rest.find('&'));
-    if (pair.starts_with(name) && pair.substr(name.size()).starts_with('=')) return pair.substr(name.size() + 1);
-    rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
-  }
-  return {};
-}
-
-Line text_or_null(const Json& value) {
-  auto text = text_of(value);
-  return text ? Line(*std::move(text)) : Line(nullptr);
-}
-
 Line side_of(const Json& side) {
   if (side == "Buy") return "buy";
   if (side == "Sell") return "sell";
   return nullptr;
-}
-
-Line micros_or_null(const Json& value) {
-  const auto text = text_of(value);
-  const auto time = text ? parse_ms(*text) : std::nullopt;
-  return time ? Line(to_us(*time)) : Line(nullptr);
 }
 
 void emit_book(const Events& events, std::string_view market, std::string_view type, const Json& book,
@@ -149,7 +110,7 @@ void emit_ticker(const Events& events, std::string_view market, std::string_view
 }
 
 void decode(const DecodeRequest& request, std::string_view document, std::int64_t line, const LineSink& sink) {
-  const Events events{request, line, sink};
+  const Events events{kExchange, request, line, sink};
   if (request.channel == "rest") return decode_rest(events, document);
   if (request.channel == "ws") {
     const auto message = parse_json(document);

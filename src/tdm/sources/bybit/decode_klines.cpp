@@ -48,7 +48,7 @@ Meaning meaning_of(const Events& events, const KlineDocument& document, const Ro
   Meaning meaning;
   meaning.market = first_of(document.category, first_of(target_parameter(target, "category"), events.request().market));
   meaning.symbol = first_of(document.symbol, target_parameter(target, "symbol"));
-  if (const auto kind = price_kind_of(target.substr(0, target.find('?')))) {
+  if (const auto kind = price_kind_of(target_path(target))) {
     meaning.price_kind = *kind;
   } else if (!rows.empty() && !rows.front()->values[4]) {
     meaning.price_kind = PriceKind::mark;  // five columns: mark, index or premium

@@ -5,7 +5,6 @@
 #include "tdm/net/http_client.hpp"  // HttpReply
 #include "tdm/sources/bybit/detail/decode.hpp"
 #include "tdm/sources/bybit/detail/instrument_row.hpp"  // parse_instrument
-#include "tdm/sources/bybit/detail/kline.hpp"           // parse_ms
 #include "tdm/sources/bybit/detail/reply.hpp"           // judge_reply
 
 namespace tdm::sources::bybit {
@@ -22,24 +21,9 @@ struct List {
 
 using EmitRow = void (*)(const List& list, const Json& row);
 
-void emit_instrument(const List& list, const Json& row) {
+void emit_instrument_row(const List& list, const Json& row) {
   const auto instrument = parse_instrument(row, list.market);
-  if (!instrument) return list.events.error(instrument.error());
-  const auto ms_or_null = [](std::optional<TimePoint> time) { return time ? Line(to_ms(*time)) : Line(nullptr); };
-  auto line = list.events.begin("instrument", list.market, instrument->id.symbol.text());
-  line["base"] = instrument->base;
-  line["quote"] = instrument->quote;
-  line["settle"] = instrument->settle;
-  line["contract_type"] = instrument->contract_type;
-  line["status"] = instrument->status;
-  line["active"] = instrument->active;
-  line["tick_size"] = instrument->tick_size;
-  line["lot_size"] = instrument->lot_size;
-  line["contract_size"] = instrument->contract_size;
-  line["launch_time"] = ms_or_null(instrument->launch_time);
-  line["delivery_time"] = ms_or_null(instrument->delivery_time);
-  line["details"] = Line::parse(instrument->details);
-  list.events.emit(line);
+  instrument ? emit_instrument(list.events, *instrument) : list.events.error(instrument.error());
 }
 
 void emit_trade(const List& list, const Json& row) {
@@ -92,14 +76,14 @@ struct Endpoint {
   EmitRow emit;
 };
 
-constexpr std::array<Endpoint, 5> kEndpoints{{{"/v5/market/instruments-info", "lotSizeFilter", emit_instrument},
+constexpr std::array<Endpoint, 5> kEndpoints{{{"/v5/market/instruments-info", "lotSizeFilter", emit_instrument_row},
                                               {"/v5/market/recent-trade", "execId", emit_trade},
                                               {"/v5/market/funding/history", "fundingRateTimestamp", emit_funding},
                                               {"/v5/market/tickers", "lastPrice", emit_ticker_row},
                                               {"/v5/market/open-interest", "openInterest", emit_open_interest}}};
 
 const Endpoint* find_endpoint(std::string_view target, const Json& list) {
-  const auto path = target.substr(0, target.find('?'));
+  const auto path = target_path(target);
   for (const auto& endpoint : kEndpoints)
     if (path.ends_with(endpoint.path)) return &endpoint;
   if (!list.empty())
@@ -109,7 +93,7 @@ const Endpoint* find_endpoint(std::string_view target, const Json& list) {
 }
 
 bool is_kline(std::string_view target, const Json& list) {
-  if (target.substr(0, target.find('?')).ends_with("kline")) return true;
+  if (target_path(target).ends_with("kline")) return true;
   return !list.empty() && list.front().is_array();
 }
 

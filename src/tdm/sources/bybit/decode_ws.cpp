@@ -2,7 +2,6 @@
 
 #include "tdm/core/decimal.hpp"  // Decimal
 #include "tdm/sources/bybit/detail/decode.hpp"
-#include "tdm/sources/bybit/detail/kline.hpp"     // parse_ms
 #include "tdm/sources/bybit/detail/protocol.hpp"  // timeframe_of
 
 namespace tdm::sources::bybit {

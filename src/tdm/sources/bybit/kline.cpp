@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
-#include <algorithm>
 #include <charconv>
 #include <stdexcept>
 
-#include "tdm/core/decimal.hpp"  // Decimal
+#include "tdm/sources/json_scan.hpp"  // text_of, trimmed, require_end
+#include "tdm/sources/json_text.hpp"  // parse_ms, describe_bad_body
 
 namespace tdm::sources::bybit {
 namespace {
@@ -21,68 +21,8 @@ class WrongShape : public std::runtime_error {
 
 constexpr std::size_t kColumns = 7;
 
-// The JSON grammar of a number: the token iterator only looks at the first character.
-bool is_json_number(std::string_view text) {
-  const auto skip_digits = [&] {
-    std::size_t digits = 0;
-    while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
-    text.remove_prefix(digits);
-    return digits;
-  };
-  if (text.starts_with('-')) text.remove_prefix(1);
-  const bool leading_zero = text.starts_with('0');
-  const auto digits = skip_digits();
-  if (digits == 0 || (leading_zero && digits > 1)) return false;
-  if (text.starts_with('.')) {
-    text.remove_prefix(1);
-    if (skip_digits() == 0) return false;
-  }
-  if (text.starts_with('e') || text.starts_with('E')) {
-    text.remove_prefix(1);
-    if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
-    if (skip_digits() == 0) return false;
-  }
-  return text.empty();
-}
-
-// Nothing may follow the document.
-void require_end(ondemand::document& json) {
-  if (json.current_location().error() != simdjson::OUT_OF_BOUNDS)
-    throw simdjson::simdjson_error{simdjson::TRAILING_CONTENT};
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto last = text.find_last_not_of(" \t\r\n");
-  return last == std::string_view::npos ? std::string_view{} : text.substr(0, last + 1);
-}
-
-// The text of a field exactly as it was sent: of a string what it says, of a number its digits, of anything else its
-// JSON.
-std::optional<std::string_view> text_of(ondemand::value value) {
-  switch (value.type().value()) {
-    case ondemand::json_type::string: return value.get_string().value();
-    case ondemand::json_type::number: {
-      const auto token = trimmed(value.raw_json_token());
-      if (!is_json_number(token)) throw simdjson::simdjson_error{simdjson::NUMBER_ERROR};
-      return token;
-    }
-    case ondemand::json_type::null: {
-      if (!value.is_null()) throw simdjson::simdjson_error{simdjson::N_ATOM_ERROR};
-      return std::nullopt;
-    }
-    case ondemand::json_type::boolean: return value.get_bool().value() ? "true" : "false";
-    case ondemand::json_type::array: return trimmed(value.get_array().value().raw_json().value());
-    case ondemand::json_type::object: return trimmed(value.get_object().value().raw_json().value());
-  }
-  throw simdjson::simdjson_error{simdjson::TAPE_ERROR};
-}
-
 std::string read_extra(std::string extra, std::size_t column, ondemand::value value) {
-  const bool quoted = value.type().value() == ondemand::json_type::string;
-  // The token as it stands is valid JSON already; a number, an array or an object needs no more.
-  const auto json = quoted ? trimmed(value.raw_json_token()) : text_of(value).value_or("null");
-  if (quoted) (void)value.get_string().value();
-  return fmt::format("{}{}\"column_{}\":{}", extra, extra.empty() ? "{" : ",", column + 1, json);
+  return fmt::format("{}{}\"column_{}\":{}", extra, extra.empty() ? "{" : ",", column + 1, json_of(value));
 }
 
 KlineRow read_row(ondemand::value value) {
@@ -241,27 +181,6 @@ Result<Envelope> parse_envelope(std::string_view body) {
   }
   if (!has_code) return fail(ErrorCode::corrupt_data, "retCode is missing");
   return *std::move(envelope);
-}
-
-std::optional<TimePoint> parse_ms(std::string_view text) {
-  constexpr std::int64_t kYear10000 = 253'402'300'800'000;
-  std::int64_t ms = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
-  if (error != std::errc{} || end != text.data() + text.size()) {
-    const auto decimal = Decimal::parse(text);
-    ms = decimal ? decimal->to_scaled(0).value_or(-1) : -1;
-  }
-  return ms >= 0 && ms < kYear10000 ? std::optional{from_ms(ms)} : std::nullopt;
-}
-
-std::string describe_bad_body(std::string_view body, std::string_view reason) {
-  constexpr std::size_t kShown = 80;
-  const auto start = body.find_first_not_of(" \t\r\n");
-  if (start == std::string_view::npos) return "the answer is empty";
-  std::string shown{body.substr(start, kShown)};
-  std::ranges::replace_if(shown, [](char c) { return c < ' ' || c > '~'; }, '.');
-  if (shown.starts_with('<')) return fmt::format("the answer is HTML, not JSON: {}", shown);
-  return fmt::format("the answer is not JSON or was cut short ({}): {}", reason, shown);
 }
 
 }  // namespace tdm::sources::bybit

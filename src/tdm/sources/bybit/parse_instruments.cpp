@@ -4,9 +4,9 @@
 #include <array>
 
 #include "tdm/sources/bybit/detail/instrument_row.hpp"
-#include "tdm/sources/bybit/detail/json_text.hpp"  // parse_json
 #include "tdm/sources/bybit/detail/parse.hpp"
 #include "tdm/sources/bybit/detail/protocol.hpp"  // kExchange
+#include "tdm/sources/json_text.hpp"              // parse_json
 
 namespace tdm::sources::bybit {
 namespace {

@@ -9,6 +9,7 @@
 
 #include "tdm/net/retry.hpp"                   // parse_retry_after
 #include "tdm/sources/bybit/detail/kline.hpp"  // parse_envelope
+#include "tdm/sources/json_text.hpp"           // parse_ms, describe_bad_body
 
 namespace tdm::sources::bybit {
 namespace {

@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include "tdm/net/retry.hpp"                         // RetryPolicy
-#include "tdm/sources/bybit/detail/rest_client.hpp"  // RestClient
-#include "tdm/sources/connector.hpp"                 // Connector
+#include "tdm/net/retry.hpp"            // RetryPolicy
+#include "tdm/sources/connector.hpp"    // Connector
+#include "tdm/sources/rest_client.hpp"  // RestClient
 
 namespace tdm::sources::bybit {
 
@@ -23,7 +23,7 @@ class BybitConnector final : public Connector {
   const std::vector<MarketTraits>& markets() const override;
   std::string_view default_market() const override { return "linear"; }
   std::string origin() const override { return origin_; }
-  double permitted_rate() const override { return client_.permitted_rate(); }
+  double permitted_rate() const override { return client_.governor().permitted_rate(); }
   int page_rows() const override;
   std::int64_t bytes_per_page() const override;
   std::vector<PageRequest> pages(const Series& series, TimeRange range) const override;

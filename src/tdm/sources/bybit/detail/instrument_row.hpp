@@ -2,8 +2,8 @@
 
 #include <string_view>
 
-#include "tdm/core/instrument.hpp"                 // Instrument
-#include "tdm/sources/bybit/detail/json_text.hpp"  // Json
+#include "tdm/core/instrument.hpp"    // Instrument
+#include "tdm/sources/json_text.hpp"  // Json
 
 namespace tdm::sources::bybit {
 

@@ -4,18 +4,10 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "tdm/core/error.hpp"         // Result
-#include "tdm/core/timeframe.hpp"     // Timeframe
-#include "tdm/sources/connector.hpp"  // PageRequest
+#include "tdm/core/error.hpp"  // Result
 
 namespace tdm::sources::bybit {
-
-// The pages of a range, oldest first. Boundaries stand at every 1000th bar since the epoch whatever the range is, so
-// that overlapping requests share pages; the first and the last page are clipped to the range: only what was asked for
-// is fetched.
-std::vector<PageRequest> pages_of(Timeframe timeframe, TimeRange range);
 
 // Walks the pages of one instruments list: says which cursor is next and when the list has ended. Ends at an empty or
 // absent cursor, at an empty page and at a cursor that was seen before; fails on a cursor that cannot stand in a URL

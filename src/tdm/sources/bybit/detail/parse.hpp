@@ -8,6 +8,7 @@
 #include "tdm/core/instrument.hpp"             // Instrument, Series
 #include "tdm/sources/bybit/detail/kline.hpp"  // KlineDocument
 #include "tdm/sources/connector.hpp"           // Page, PageRequest
+#include "tdm/sources/page_rows.hpp"           // set_exchange_time
 
 // From Bybit's answers to our values. Pure: text in, values out.
 namespace tdm::sources::bybit {
@@ -17,15 +18,10 @@ struct ParsedPage {
   bool has_exchange_time = true;  // false: the envelope had no time, page.exchange_time was not set
 };
 
-// Sorts the rows, drops repeated ones, and tells apart what cannot be an observation: S9 no usable open time, T1 off
-// the grid, C6 outside the request or two different rows for one open time. A field that is missing or not a number
-// stays in its row as it was sent: raw is recorded before anything judges it. An answer whose rows all lie outside the
-// request did not move with it: corrupt_data.
+// The rows as add_rows() makes observations of them; corrupt_data when the answer is none, or is for another market or
+// symbol.
 Result<ParsedPage> parse_page(std::string_view body, const Series& series, const PageRequest& request,
                               TimePoint received_at);
-
-// For an answer without a time: `time` was asked for separately, before the answer.
-void set_exchange_time(Page& page, TimePoint time);
 
 // The row's volume and turnover in our units: on inverse, volume is USD and turnover base coin.
 struct Volumes {

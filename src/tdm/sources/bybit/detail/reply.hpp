@@ -1,11 +1,10 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
 
-#include "tdm/core/error.hpp"       // Error
-#include "tdm/core/time.hpp"        // TimePoint
-#include "tdm/net/http_client.hpp"  // HttpReply
+#include "tdm/core/time.hpp"            // TimePoint
+#include "tdm/net/http_client.hpp"      // HttpReply
+#include "tdm/sources/rest_client.hpp"  // Verdict
 
 namespace tdm::sources::bybit {
 
@@ -13,16 +12,6 @@ namespace tdm::sources::bybit {
 inline constexpr std::chrono::minutes kBanPause{10};
 // Longest believed wait of a 10006: the window is seconds long, so anything more is a wrong clock.
 inline constexpr std::chrono::seconds kMaxLimitWait{30};
-
-// What to do after a reply.
-struct Verdict {
-  enum class Next { accept, retry, give_up };
-  Next next = Next::accept;
-  Error error{};                                    // why not accepted
-  std::optional<std::chrono::milliseconds> wait{};  // the exchange's own wait
-  bool pause_all = false;                           // nobody may send anything for `wait`
-  bool doubtful = false;                            // a 403 that does not say what it means
-};
 
 // Classes of HTTP status and retCode. `doubted`: the last 403 did not say what it means either, so a second one is
 // final.

@@ -6,6 +6,7 @@
 
 #include "tdm/sources/bybit/detail/protocol.hpp"
 #include "tdm/sources/bybit/tests/support.hpp"
+#include "tdm/sources/grid_pages.hpp"
 
 namespace tdm::sources::bybit {
 namespace {
@@ -14,6 +15,7 @@ using testing::at;
 using testing::range_of;
 using testing::series_of;
 
+std::vector<PageRequest> pages_of(Timeframe frame, TimeRange range) { return grid_pages(frame, range, kPageRows); }
 Timeframe timeframe(std::string_view name) { return *Timeframe::parse(name); }
 
 TEST(Pages, CoverAnyRangeOnceInOrderAndHoldAtMostAThousandBars) {

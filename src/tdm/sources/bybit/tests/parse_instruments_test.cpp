@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "tdm/sources/bybit/detail/json_text.hpp"
 #include "tdm/sources/bybit/detail/parse.hpp"
 #include "tdm/sources/bybit/tests/support.hpp"
+#include "tdm/sources/json_text.hpp"
 
 namespace tdm::sources::bybit {
 namespace {
