@@ -83,9 +83,9 @@ Plan make_plan(const Series& series, TimeRange range, const store::Manifest* man
     plan.pages.insert(plan.pages.end(), pages.begin(), pages.end());
   }
   plan.requests = static_cast<std::int64_t>(plan.pages.size());
-  const auto rows = std::max(1, connector.page_rows());
-  plan.bytes = connector.bytes_per_page() * plan.missing_bars / rows;
-  const auto rate = connector.permitted_rate();
+  const auto cost = connector.page_cost(series);
+  plan.bytes = cost.bytes * plan.missing_bars / std::max(1, cost.rows);
+  const auto rate = cost.pages_per_second;
   plan.seconds = rate > 0 ? static_cast<double>(plan.requests) / rate : 0;
   return plan;
 }

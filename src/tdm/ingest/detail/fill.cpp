@@ -38,8 +38,8 @@ bool may_hold(const std::optional<store::Manifest>& manifest, TimeRange window) 
          std::ranges::any_of(manifest->segments, overlaps);
 }
 
-std::size_t pages_in_flight(const sources::Connector& connector, const IngestOptions& options) {
-  const auto paced = static_cast<std::int64_t>(std::ceil(std::min(connector.permitted_rate(), 1e6) * kSecondsInFlight));
+std::size_t pages_in_flight(const sources::PageCost& cost, const IngestOptions& options) {
+  const auto paced = static_cast<std::int64_t>(std::ceil(std::min(cost.pages_per_second, 1e6) * kSecondsInFlight));
   return static_cast<std::size_t>(
       std::max<std::int64_t>(1, std::min(std::max<std::int64_t>(4, paced), options.pages_in_flight)));
 }
@@ -84,7 +84,7 @@ Result<void> Fill::learn_now() {
     return {};
   }
   ++report_.requests;
-  auto time = caller_.ask(connector_, ask_time(connector_));
+  auto time = caller_.ask(connector_, ask_time(connector_, series_.instrument.market.text()));
   if (!time) return std::unexpected{named(std::move(time).error(), request_.range)};
   const auto ahead = *time - shop_.clock.now();
   shop_.times.learn(exchange, ahead);
@@ -117,8 +117,9 @@ Result<bool> Fill::step() {
   auto manifest = shop_.store->manifest(series_);
   if (!manifest) return error_of(manifest);
   const auto wanted = missing(*manifest);
-  const auto pages = static_cast<double>(count_bars(series_.timeframe, wanted)) / std::max(1, connector_->page_rows());
-  caller_.reporter.planned(count_bars(series_.timeframe, wanted), pages / std::max(connector_->permitted_rate(), 1e-3));
+  const auto cost = connector_->page_cost(series_);
+  const auto pages = static_cast<double>(count_bars(series_.timeframe, wanted)) / std::max(1, cost.rows);
+  caller_.reporter.planned(count_bars(series_.timeframe, wanted), pages / std::max(cost.pages_per_second, 1e-3));
   if (wanted.empty()) return false;
 
   auto taken = shop_.claims.take(series_, wanted);
@@ -214,7 +215,7 @@ bool Fill::worth_probing(const std::vector<TimeRange>& wanted) const {
   if (probed_ || life_.proven || (life_.earliest_bar && *life_.earliest_bar <= begin)) return false;
   if (instrument_->launch_time && *instrument_->launch_time <= begin) return false;
   const auto bars = count_bars(series_.timeframe, wanted);
-  return bars > static_cast<std::int64_t>(kFewPages) * connector_->page_rows();
+  return bars > static_cast<std::int64_t>(kFewPages) * connector_->page_cost(series_).rows;
 }
 
 Result<void> Fill::probe() {
@@ -278,7 +279,7 @@ Result<void> Fill::get_pages(const std::vector<TimeRange>& ranges, Claims::Ticke
     const auto pages = connector_->pages(series_, range);
     requests.insert(requests.end(), pages.begin(), pages.end());
   }
-  const auto in_flight = pages_in_flight(*connector_, shop_.options);
+  const auto in_flight = pages_in_flight(connector_->page_cost(series_), shop_.options);
   PageStream stream{connector_, shop_.executor, series_, std::move(requests), in_flight, caller_.bell()};
   const Fetchers::Place place{shop_.fetchers, series_.instrument.exchange.text()};
   std::optional<Pending> pending;

@@ -40,8 +40,8 @@ inline asio::awaitable<Result<sources::Page>> fetch_page(std::shared_ptr<sources
   co_return page;
 }
 
-inline asio::awaitable<Result<TimePoint>> ask_time(std::shared_ptr<sources::Connector> connector) {
-  auto time = co_await connector->server_time();
+inline asio::awaitable<Result<TimePoint>> ask_time(std::shared_ptr<sources::Connector> connector, std::string market) {
+  auto time = co_await connector->market_time(std::move(market));
   co_return time;
 }
 
