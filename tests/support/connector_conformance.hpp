@@ -62,6 +62,11 @@ class ConnectorConformance : public ::testing::TestWithParam<MakeConnectorBench>
     return TimeRange::of(begin, timeframe.advance(begin, count));
   }
   sources::Connector& connector() const { return bench_->connector(); }
+  // The server's clock stands. A connector whose answers carry no time lets a reading of it run on.
+  void expect_now(TimePoint time) const {
+    EXPECT_GE(time, bench_->now());
+    EXPECT_LT(time, bench_->now() + std::chrono::seconds{30});
+  }
 
   boost::asio::thread_pool pool_{2};
   std::unique_ptr<ConnectorBench> bench_;
@@ -119,7 +124,7 @@ TEST_P(ConnectorConformance, APageHoldsItsBarsOldestFirst) {
   }
   EXPECT_EQ(page->request.range, range);
   EXPECT_TRUE(page->rejected.empty());
-  EXPECT_EQ(page->exchange_time, bench_->now());
+  expect_now(page->exchange_time);
   EXPECT_GT(page->bytes, 0);
 }
 
@@ -127,7 +132,8 @@ TEST_P(ConnectorConformance, AskingTwiceGivesTheSame) {
   auto first = fetch(bench_->series(), bars(0, 100));
   auto second = fetch(bench_->series(), bars(0, 100));
   ASSERT_TRUE(first && second);
-  second->rows.received_at = first->rows.received_at;  // of all the columns only ours may move
+  second->rows.received_at = first->rows.received_at;  // of all the columns only the clocks may move
+  second->rows.event_time = first->rows.event_time;
   EXPECT_EQ(first->rows, second->rows);
 }
 
@@ -136,7 +142,7 @@ TEST_P(ConnectorConformance, BeforeTheFirstBarIsAnEmptyPage) {
   ASSERT_TRUE(page) << page.error().message;
   EXPECT_EQ(page->rows.size(), 0U);
   EXPECT_TRUE(page->rejected.empty());
-  EXPECT_EQ(page->exchange_time, bench_->now());
+  expect_now(page->exchange_time);
 }
 
 TEST_P(ConnectorConformance, TheOpenBarIsNotSaidToBeClosed) {
@@ -211,6 +217,7 @@ TEST_P(ConnectorConformance, ErrorsNameExchangeSymbolAndRange) {
 }
 
 TEST_P(ConnectorConformance, CountsItsRequests) {
+  ASSERT_TRUE(fetch(bench_->series(), bars(0, 10)));  // the first may ask for more than bars
   const auto before = connector().requests_sent();
   ASSERT_TRUE(fetch(bench_->series(), bars(0, 10)));
   EXPECT_EQ(connector().requests_sent(), before + 1);

@@ -1,0 +1,127 @@
+#include "tdm/sources/binance/detail/kline.hpp"
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <charconv>
+
+#include "tdm/sources/json_scan.hpp"  // text_of, json_of, require_end
+#include "tdm/sources/json_text.hpp"  // parse_ms, describe_bad_body
+
+namespace tdm::sources::binance {
+namespace {
+
+namespace ondemand = simdjson::ondemand;
+
+struct Cell {
+  std::optional<std::string_view> text;
+  std::string_view json;
+};
+
+Cell read_cell(ondemand::value value) {
+  if (value.type().value() != ondemand::json_type::string) {
+    const auto text = text_of(value);
+    return {text, text.value_or("null")};
+  }
+  const auto json = trimmed(value.raw_json_token());
+  return {text_of(value), json};
+}
+
+void read_column(KlineRow& row, std::size_t column, ondemand::value value) {
+  const auto cell = read_cell(value);
+  if (column == 0) {
+    if (cell.text) row.open_time = parse_ms(*cell.text);
+    return;
+  }
+  const auto index = column - 1;
+  if (index >= kColumns) {
+    row.further += fmt::format("{}\"column_{}\":{}", row.further.empty() ? "" : ",", column + 1, cell.json);
+    return;
+  }
+  row.values[index] = cell.text;
+  if (index == kCloseTime) row.close_time_json = cell.json;
+  if (index == kUnused) row.unused_json = cell.json;
+}
+
+KlineRow read_row(ondemand::value value) {
+  KlineRow row;
+  if (value.type().value() != ondemand::json_type::array) {
+    row.raw = json_of(value);
+    return row;
+  }
+  auto fields = value.get_array().value();
+  row.raw = trimmed(fields.raw_json().value());
+  fields.reset().value();
+  std::size_t column = 0;
+  for (auto field : fields) read_column(row, column++, field.value());
+  return row;
+}
+
+void read_error_field(ErrorBody& error, std::string_view key, ondemand::value value) {
+  const bool is_number = value.type().value() == ondemand::json_type::number;
+  const auto text = text_of(value);
+  if (key == "code" && text) {
+    error.code_text = *text;
+    std::int64_t code = 0;
+    const auto [end, failed] = std::from_chars(text->data(), text->data() + text->size(), code);
+    if (is_number && failed == std::errc{} && end == text->data() + text->size()) error.code = code;
+  }
+  if ((key == "msg" || key == "errorData") && text && error.message.empty()) error.message = *text;
+}
+
+}  // namespace
+
+Result<std::optional<ErrorBody>> read_error(std::string_view body) {
+  std::optional<ErrorBody> error;
+  try {
+    const simdjson::padded_string bytes{body};
+    ondemand::parser parser;
+    auto json = parser.iterate(bytes).value();
+    if (json.type().value() == ondemand::json_type::array) {
+      auto rows = json.get_array().value();
+      for (auto row : rows) (void)row.value();
+    } else {
+      ErrorBody found;
+      bool has_code = false;
+      auto object = json.get_object().value();
+      for (auto field : object) {
+        const auto key = field.unescaped_key().value();
+        has_code |= key == "code";
+        if (key == "code" || key == "msg" || key == "errorData") read_error_field(found, key, field.value().value());
+      }
+      if (has_code) error = std::move(found);
+    }
+    require_end(json);
+  } catch (const simdjson::simdjson_error& failure) {
+    return fail(ErrorCode::corrupt_data, describe_bad_body(body, failure.what()));
+  }
+  return error;
+}
+
+struct KlineDocument::Text {
+  explicit Text(std::string_view text) : bytes{text} {}
+  simdjson::padded_string bytes;
+  ondemand::parser parser;
+};
+
+KlineDocument::KlineDocument(std::unique_ptr<Text> text) : text_{std::move(text)} {}
+KlineDocument::KlineDocument(KlineDocument&&) noexcept = default;
+KlineDocument::~KlineDocument() = default;
+
+Result<KlineDocument> KlineDocument::parse(std::string_view text) {
+  KlineDocument document{std::make_unique<Text>(text)};
+  try {
+    auto json = document.text_->parser.iterate(document.text_->bytes).value();
+    if (json.type().value() != ondemand::json_type::array)
+      return fail(ErrorCode::corrupt_data,
+                  "the answer is not an array of bars: " + describe_bad_body(text, "no array"));
+    auto rows = json.get_array().value();
+    for (auto row : rows) document.rows.push_back(read_row(row.value()));
+    require_end(json);
+  } catch (const simdjson::simdjson_error& error) {
+    return fail(ErrorCode::corrupt_data, describe_bad_body(text, error.what()));
+  }
+  return document;
+}
+
+}  // namespace tdm::sources::binance
