@@ -98,7 +98,8 @@ class Connector {
   virtual std::vector<PageRequest> pages(const Series& series, TimeRange range) const = 0;
 
   virtual asio::awaitable<Result<TimePoint>> server_time() = 0;
-  // The same of the host that serves this market.
+  // The same of the host that serves this market. By value: a coroutine keeps its own.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param)
   virtual asio::awaitable<Result<TimePoint>> market_time(std::string /*market*/) { return server_time(); }
   // Every instrument of the market, the closed ones too.
   virtual asio::awaitable<Result<std::vector<Instrument>>> instruments(std::string market) = 0;

@@ -21,7 +21,7 @@ std::optional<Timeframe> timeframe_by_ends(const Rows& rows) {
   std::int64_t most = 0;
   for (const auto timeframe : Timeframe::all()) {
     const auto fits = std::ranges::count_if(rows, [&](const KlineRow* row) {
-      const auto end = row->values[kCloseTime] ? parse_ms(*row->values[kCloseTime]) : std::nullopt;
+      const auto end = row->values[column::close_time] ? parse_ms(*row->values[column::close_time]) : std::nullopt;
       return end && timeframe.on_grid(*row->open_time) &&
              timeframe.close_of(*row->open_time) == *end + std::chrono::milliseconds{1};
     });

@@ -27,20 +27,20 @@ Cell read_cell(ondemand::value value) {
   return {text_of(value), json};
 }
 
-void read_column(KlineRow& row, std::size_t column, ondemand::value value) {
+void read_column(KlineRow& row, std::size_t number, ondemand::value value) {
   const auto cell = read_cell(value);
-  if (column == 0) {
+  if (number == 0) {
     if (cell.text) row.open_time = parse_ms(*cell.text);
     return;
   }
-  const auto index = column - 1;
-  if (index >= kColumns) {
-    row.further += fmt::format("{}\"column_{}\":{}", row.further.empty() ? "" : ",", column + 1, cell.json);
+  const auto index = number - 1;
+  if (index >= column::count) {
+    row.further += fmt::format("{}\"column_{}\":{}", row.further.empty() ? "" : ",", number + 1, cell.json);
     return;
   }
   row.values[index] = cell.text;
-  if (index == kCloseTime) row.close_time_json = cell.json;
-  if (index == kUnused) row.unused_json = cell.json;
+  if (index == column::close_time) row.close_time_json = cell.json;
+  if (index == column::unused) row.unused_json = cell.json;
 }
 
 KlineRow read_row(ondemand::value value) {
@@ -52,8 +52,8 @@ KlineRow read_row(ondemand::value value) {
   auto fields = value.get_array().value();
   row.raw = trimmed(fields.raw_json().value());
   fields.reset().value();
-  std::size_t column = 0;
-  for (auto field : fields) read_column(row, column++, field.value());
+  std::size_t number = 0;
+  for (auto field : fields) read_column(row, number++, field.value());
   return row;
 }
 

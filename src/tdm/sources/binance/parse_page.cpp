@@ -23,7 +23,7 @@ Text usd_of(Text contracts, std::string_view contract_size, std::deque<std::stri
 // Whether the bar ends where it should.
 bool ends_on_time(const KlineRow& row, Timeframe timeframe) {
   if (!row.open_time) return true;
-  const auto stated = row.values[kCloseTime] ? parse_ms(*row.values[kCloseTime]) : std::nullopt;
+  const auto stated = row.values[column::close_time] ? parse_ms(*row.values[column::close_time]) : std::nullopt;
   return stated && *stated == timeframe.close_of(*row.open_time) - std::chrono::milliseconds{1};
 }
 
@@ -49,11 +49,11 @@ std::string quoted(std::string_view text) { return to_line(Json(text)); }
 std::string extra_of(const KlineRow& row, Timeframe timeframe, bool counts_contracts) {
   ExtraFields extra;
   if (counts_contracts) {
-    if (row.values[kVolume]) extra.add("contracts", quoted(*row.values[kVolume]));
-    if (row.values[kTakerVolume]) extra.add("taker_buy_contracts", quoted(*row.values[kTakerVolume]));
+    if (row.values[column::volume]) extra.add("contracts", quoted(*row.values[column::volume]));
+    if (row.values[column::taker_volume]) extra.add("taker_buy_contracts", quoted(*row.values[column::taker_volume]));
   }
   if (!row.close_time_json.empty() && !ends_on_time(row, timeframe)) extra.add("close_time", row.close_time_json);
-  if (!row.unused_json.empty() && row.values[kUnused] != "0") extra.add("column_12", row.unused_json);
+  if (!row.unused_json.empty() && row.values[column::unused] != "0") extra.add("column_12", row.unused_json);
   extra.add(row.further);
   return std::move(extra).take();
 }
@@ -67,13 +67,14 @@ SentRow sent_row(const KlineRow& row, const Series& series, std::string_view con
   const auto& from = row.values;
   SentRow sent;
   sent.open_time = row.open_time;
-  sent.values = {from[kOpen],        from[kHigh],   from[kLow],         from[kClose],           from[kVolume],
-                 from[kQuoteVolume], from[kTrades], from[kTakerVolume], from[kTakerQuoteVolume]};
+  sent.values = {from[column::open],   from[column::high],         from[column::low],
+                 from[column::close],  from[column::volume],       from[column::quote_volume],
+                 from[column::trades], from[column::taker_volume], from[column::taker_quote_volume]};
   if (counts_contracts) {
-    sent.values[4] = from[kQuoteVolume];
-    sent.values[5] = usd_of(from[kVolume], contract_size, made);
-    sent.values[7] = from[kTakerQuoteVolume];
-    sent.values[8] = usd_of(from[kTakerVolume], contract_size, made);
+    sent.values[4] = from[column::quote_volume];
+    sent.values[5] = usd_of(from[column::volume], contract_size, made);
+    sent.values[7] = from[column::taker_quote_volume];
+    sent.values[8] = usd_of(from[column::taker_volume], contract_size, made);
   }
   sent.extra = extra_of(row, series.timeframe, counts_contracts);
   sent.raw = row.raw;

@@ -25,28 +25,30 @@ struct ErrorBody {
 Result<std::optional<ErrorBody>> read_error(std::string_view body);
 
 // The columns of a row behind its open time.
-enum Column : std::uint8_t {
-  kOpen,
-  kHigh,
-  kLow,
-  kClose,
-  kVolume,  // base coin; contracts on coinm
-  kCloseTime,
-  kQuoteVolume,  // quote currency; base coin on coinm
-  kTrades,
-  kTakerVolume,
-  kTakerQuoteVolume,
-  kUnused,
-  kColumns
+namespace column {
+enum Index : std::uint8_t {
+  open,
+  high,
+  low,
+  close,
+  volume,  // base coin; contracts on coinm
+  close_time,
+  quote_volume,  // quote currency; base coin on coinm
+  trades,
+  taker_volume,
+  taker_quote_volume,
+  unused,
+  count
 };
+}  // namespace column
 
 // One row of a kline answer as it was sent: the text of each field, nothing judged. Views into the KlineDocument.
 struct KlineRow {
-  std::optional<TimePoint> open_time;                              // nothing when the first field is no time
-  std::array<std::optional<std::string_view>, kColumns> values{};  // absent or null: nothing
-  std::string_view close_time_json, unused_json;                   // these two as JSON, empty when absent
-  std::string further;                                             // columns beyond these, as members of a JSON object
-  std::string_view raw;                                            // the whole row
+  std::optional<TimePoint> open_time;                                   // nothing when the first field is no time
+  std::array<std::optional<std::string_view>, column::count> values{};  // absent or null: nothing
+  std::string_view close_time_json, unused_json;                        // these two as JSON, empty when absent
+  std::string further;   // columns beyond these, as members of a JSON object
+  std::string_view raw;  // the whole row
 };
 
 // A parsed kline answer: an array of rows. Owns the text that its rows view.
