@@ -60,6 +60,22 @@ std::string decimal_text(Int128 value, int scale) {
   return text;
 }
 
+void append_fixed(std::string& to, Int128 value, int scale, int decimals) {
+  const std::size_t begin = to.size();
+  append_decimal(to, value, scale);
+  if (decimals == 0) return;
+  const std::size_t point = to.find('.', begin);
+  const std::size_t written = point == std::string::npos ? 0 : to.size() - point - 1;
+  if (point == std::string::npos) to.push_back('.');
+  to.append(static_cast<std::size_t>(decimals) - written, '0');
+}
+
+std::string fixed_text(Int128 value, int scale, int decimals) {
+  std::string text;
+  append_fixed(text, value, scale, decimals);
+  return text;
+}
+
 double nearest_double(Int128 value, int scale) {
   if (-kExactInDouble < value && value < kExactInDouble && scale <= kLargestScale) {
     // Both are exact, so the one division rounds correctly.

@@ -17,7 +17,7 @@ namespace {
 constexpr TimePoint kPricedAt = from_ms(1'672'531'200'000);  // 2023-01-01, where the default prices hold
 
 struct Default {
-  std::string_view market, symbol, base, quote, contract_type, tick, lot;
+  std::string_view exchange, market, symbol, base, quote, contract_type, tick, lot;
   double price;
   double volatility;
   double zero_trades;
@@ -26,39 +26,87 @@ struct Default {
 
 // Real names, grids and launch times; the prices are those of the first days of 2023 and everything after is invented.
 constexpr Default kDefaults[] = {
-    {"linear", "BTCUSDT", "BTC", "USDT", "LinearPerpetual", "0.10", "0.001", 16'550, 0.6, 0, "2020-03-15T00:00:00Z",
-     "2020-03-25T10:36:00Z", ""},
-    {"linear", "ETHUSDT", "ETH", "USDT", "LinearPerpetual", "0.01", "0.01", 1'200, 0.7, 0, "2021-03-15T00:00:00Z",
-     "2021-03-15T00:00:00Z", ""},
-    {"linear", "SOLUSDT", "SOL", "USDT", "LinearPerpetual", "0.010", "0.1", 9.9, 0.9, 0, "2021-10-15T00:00:00Z",
-     "2021-10-15T02:17:00Z", ""},
-    {"linear", "XRPUSDT", "XRP", "USDT", "LinearPerpetual", "0.0001", "0.1", 0.34, 0.8, 0.01, "2021-05-13T00:00:00Z",
-     "2021-05-13T06:00:00Z", ""},
-    {"linear", "BTCPERP", "BTC", "USDC", "LinearPerpetual", "0.10", "0.001", 16'548, 0.6, 0.25, "2021-01-14T07:10:31Z",
-     "2022-08-16T09:00:00Z", ""},
-    {"linear", "BTCUSDT-26MAR27", "BTC", "USDT", "LinearFutures", "0.10", "0.001", 16'900, 0.6, 0.4,
+    {"bybit", "linear", "BTCUSDT", "BTC", "USDT", "LinearPerpetual", "0.10", "0.001", 16'550, 0.6, 0,
+     "2020-03-15T00:00:00Z", "2020-03-25T10:36:00Z", ""},
+    {"bybit", "linear", "ETHUSDT", "ETH", "USDT", "LinearPerpetual", "0.01", "0.01", 1'200, 0.7, 0,
+     "2021-03-15T00:00:00Z", "2021-03-15T00:00:00Z", ""},
+    {"bybit", "linear", "SOLUSDT", "SOL", "USDT", "LinearPerpetual", "0.010", "0.1", 9.9, 0.9, 0,
+     "2021-10-15T00:00:00Z", "2021-10-15T02:17:00Z", ""},
+    {"bybit", "linear", "XRPUSDT", "XRP", "USDT", "LinearPerpetual", "0.0001", "0.1", 0.34, 0.8, 0.01,
+     "2021-05-13T00:00:00Z", "2021-05-13T06:00:00Z", ""},
+    {"bybit", "linear", "BTCPERP", "BTC", "USDC", "LinearPerpetual", "0.10", "0.001", 16'548, 0.6, 0.25,
+     "2021-01-14T07:10:31Z", "2022-08-16T09:00:00Z", ""},
+    {"bybit", "linear", "BTCUSDT-26MAR27", "BTC", "USDT", "LinearFutures", "0.10", "0.001", 16'900, 0.6, 0.4,
      "2026-04-03T08:00:00Z", "2026-04-03T08:00:00Z", "2027-03-26T08:00:00Z"},
-    {"linear", "1000PEPEUSDT", "1000PEPE", "USDT", "LinearPerpetual", "0.0000001", "100", 0.0011, 1.2, 0.02,
+    {"bybit", "linear", "1000PEPEUSDT", "1000PEPE", "USDT", "LinearPerpetual", "0.0000001", "100", 0.0011, 1.2, 0.02,
      "2023-05-03T10:04:31Z", "2023-05-03T10:10:00Z", ""},
-    {"linear", "0GUSDT", "0G", "USDT", "LinearPerpetual", "0.0001", "0.1", 1.5, 1.3, 0.05, "2025-09-18T05:48:56Z",
-     "2025-09-22T10:00:00Z", ""},
-    {"linear", "LUNAUSDT", "LUNA", "USDT", "LinearPerpetual", "0.001", "0.1", 60, 1.1, 0.02, "2021-09-15T08:00:00Z",
-     "2021-09-15T08:00:00Z", "2022-05-12T06:30:00Z"},
-    {"inverse", "BTCUSD", "BTC", "USD", "InversePerpetual", "0.50", "1", 16'545, 0.6, 0.05, "2018-11-15T00:00:00Z",
-     "2018-11-15T09:00:00Z", ""},
-    {"spot", "BTCUSDT", "BTC", "USDT", "", "0.01", "0.000001", 16'552, 0.6, 0, "2021-07-05T12:00:00Z",
+    {"bybit", "linear", "0GUSDT", "0G", "USDT", "LinearPerpetual", "0.0001", "0.1", 1.5, 1.3, 0.05,
+     "2025-09-18T05:48:56Z", "2025-09-22T10:00:00Z", ""},
+    {"bybit", "linear", "LUNAUSDT", "LUNA", "USDT", "LinearPerpetual", "0.001", "0.1", 60, 1.1, 0.02,
+     "2021-09-15T08:00:00Z", "2021-09-15T08:00:00Z", "2022-05-12T06:30:00Z"},
+    {"bybit", "inverse", "BTCUSD", "BTC", "USD", "InversePerpetual", "0.50", "1", 16'545, 0.6, 0.05,
+     "2018-11-15T00:00:00Z", "2018-11-15T09:00:00Z", ""},
+    {"bybit", "spot", "BTCUSDT", "BTC", "USDT", "", "0.01", "0.000001", 16'552, 0.6, 0, "2021-07-05T12:00:00Z",
      "2021-07-05T12:00:00Z", ""},
-    {"spot", "ETHUSDT", "ETH", "USDT", "", "0.01", "0.00001", 1'200.5, 0.7, 0.01, "2021-07-05T12:00:00Z",
+    {"bybit", "spot", "ETHUSDT", "ETH", "USDT", "", "0.01", "0.00001", 1'200.5, 0.7, 0.01, "2021-07-05T12:00:00Z",
      "2021-07-05T12:00:00Z", ""},
+    {"binance", "spot", "BTCUSDT", "BTC", "USDT", "", "0.01", "0.00001", 16'552, 0.6, 0, "2017-08-17T04:00:00Z",
+     "2017-08-17T04:00:00Z", ""},
+    {"binance", "spot", "ETHUSDT", "ETH", "USDT", "", "0.01", "0.0001", 1'200.5, 0.7, 0, "2017-08-17T04:00:00Z",
+     "2017-08-17T04:00:00Z", ""},
+    {"binance", "spot", "ETHBTC", "ETH", "BTC", "", "0.00001", "0.0001", 0.0725, 0.3, 0.02, "2017-07-14T04:00:00Z",
+     "2017-07-14T04:00:00Z", ""},
+    {"binance", "spot", "SOLUSDT", "SOL", "USDT", "", "0.01", "0.001", 9.9, 0.9, 0, "2020-08-11T06:00:00Z",
+     "2020-08-11T06:00:00Z", ""},
+    {"binance", "spot", "1000SATSUSDT", "1000SATS", "USDT", "", "0.0000001", "1", 0.00035, 1.2, 0.05,
+     "2023-12-12T07:00:00Z", "2023-12-12T07:00:00Z", ""},
+    {"binance", "spot", "SRMUSDT", "SRM", "USDT", "", "0.001", "0.1", 0.25, 1.1, 0.1, "2020-08-11T06:00:00Z",
+     "2020-08-11T06:00:00Z", "2022-11-28T03:00:00Z"},
+    {"binance", "usdm", "BTCUSDT", "BTC", "USDT", "PERPETUAL", "0.10", "0.001", 16'550, 0.6, 0, "2019-09-25T08:00:00Z",
+     "2019-09-08T17:57:00Z", ""},
+    {"binance", "usdm", "ETHUSDT", "ETH", "USDT", "PERPETUAL", "0.01", "0.001", 1'200, 0.7, 0, "2019-11-27T07:45:00Z",
+     "2019-11-27T07:45:00Z", ""},
+    {"binance", "usdm", "XRPUSDT", "XRP", "USDT", "PERPETUAL", "0.0001", "0.1", 0.34, 0.8, 0.01, "2020-01-06T08:00:00Z",
+     "2020-01-06T08:10:00Z", ""},
+    {"binance", "usdm", "1000PEPEUSDT", "1000PEPE", "USDT", "PERPETUAL", "0.0000001", "1", 0.0011, 1.2, 0.02,
+     "2023-05-05T16:00:00Z", "2023-05-05T16:00:00Z", ""},
+    {"binance", "usdm", "FTTUSDT", "FTT", "USDT", "PERPETUAL", "0.0010", "0.1", 1.7, 1.2, 0.05, "2022-02-22T12:00:00Z",
+     "2022-02-22T12:00:00Z", "2022-11-14T05:00:00Z"},
+    {"binance", "usdm", "TSLAUSDT", "TSLA", "USDT", "TRADIFI_PERPETUAL", "0.01", "0.01", 123, 0.5, 0.1,
+     "2026-01-28T14:30:00Z", "2026-01-28T14:30:00Z", ""},
+    {"binance", "usdm", "BTCUSDT_240329", "BTC", "USDT", "CURRENT_QUARTER", "0.1", "0.001", 16'700, 0.6, 0.3,
+     "2023-09-29T08:00:00Z", "2023-09-29T08:00:00Z", "2024-03-29T08:00:00Z"},
+    {"binance", "usdm", "BTCUSDT_261225", "BTC", "USDT", "CURRENT_QUARTER", "0.1", "0.001", 16'800, 0.6, 0.3,
+     "2026-06-26T08:00:00Z", "2026-06-26T08:00:00Z", "2026-12-25T08:00:00Z"},
+    {"binance", "coinm", "BTCUSD_PERP", "BTC", "USD", "PERPETUAL", "0.1", "1", 16'545, 0.6, 0.05,
+     "2020-08-10T07:00:00Z", "2020-08-10T07:00:00Z", ""},
+    {"binance", "coinm", "ETHUSD_PERP", "ETH", "USD", "PERPETUAL", "0.01", "1", 1'199, 0.7, 0.1, "2020-08-11T07:00:00Z",
+     "2020-08-11T07:00:00Z", ""},
+    {"binance", "coinm", "BTCUSD_240329", "BTC", "USD", "CURRENT_QUARTER", "0.1", "1", 16'690, 0.6, 0.3,
+     "2023-09-29T08:00:00Z", "2023-09-29T08:00:00Z", "2024-03-29T08:00:00Z"},
 };
+
+// What an exchange's way of counting makes of every listing of its own.
+void apply_rules(Listing& listing) {
+  if (listing.id.exchange.text() != "binance") return;
+  listing.open_rule = OpenRule::first_trade;
+  listing.quote_decimals = 8;
+}
 
 std::string settle_of(std::string_view market, const std::string& base, const std::string& quote) {
   if (market == "spot") return {};
-  return market == "inverse" ? base : quote;
+  return market == "inverse" || market == "coinm" ? base : quote;
+}
+
+// Binance's coin-margined contracts are worth a hundred dollars for bitcoin and ten for every other coin.
+std::int64_t contract_size_of(std::string_view market, std::string_view base) {
+  if (market != "coinm") return 1;
+  return base == "BTC" ? 100 : 10;
 }
 
 std::string contract_type_of(std::string_view market, bool delivers) {
   if (market == "spot") return {};
+  if (market == "usdm" || market == "coinm") return delivers ? "CURRENT_QUARTER" : "PERPETUAL";
   return fmt::format("{}{}", market == "inverse" ? "Inverse" : "Linear", delivers ? "Futures" : "Perpetual");
 }
 
@@ -87,15 +135,34 @@ Grid read_grid(Fields& fields, std::string_view key) {
 Result<Listing> read_listing(const YAML::Node& node, const std::string& file) {
   Fields fields{node,
                 file,
-                {"exchange", "market", "symbol", "base", "quote", "settle", "tick", "lot", "start_price", "priced_at",
-                 "launch", "first_bar", "delivery", "status", "contract_type", "volatility", "zero_trade_probability",
-                 "gaps", "symbol_id"}};
-  const std::string market = fields.text("market", "linear");
-  const std::string name = fmt::format("{}.{}.{}", fields.text("exchange", "bybit"), market, fields.text("symbol"));
+                {"exchange",
+                 "market",
+                 "symbol",
+                 "base",
+                 "quote",
+                 "settle",
+                 "tick",
+                 "lot",
+                 "start_price",
+                 "priced_at",
+                 "launch",
+                 "first_bar",
+                 "delivery",
+                 "status",
+                 "contract_type",
+                 "volatility",
+                 "zero_trade_probability",
+                 "gaps",
+                 "symbol_id",
+                 "contract_size",
+                 "flat_tail"}};
+  const std::string exchange = fields.text("exchange", "bybit");
+  const std::string market = fields.text("market", exchange == "binance" ? "spot" : "linear");
+  const std::string name = fmt::format("{}.{}.{}", exchange, market, fields.text("symbol"));
   const auto delivery = fields.time("delivery");
   const auto first_bar = fields.time("first_bar");
   const std::string base = fields.text("base");
-  const std::string quote = fields.text("quote", market == "inverse" ? "USD" : "USDT");
+  const std::string quote = fields.text("quote", market == "inverse" || market == "coinm" ? "USD" : "USDT");
   const Grid tick = read_grid(fields, "tick");
   const Grid lot = read_grid(fields, "lot");
   const double price = fields.number("start_price", 0, 1e-9, 1e9);
@@ -122,7 +189,10 @@ Result<Listing> read_listing(const YAML::Node& node, const std::string& file) {
                   .first_bar = first_bar,
                   .delivery = delivery,
                   .status = fields.text("status", ""),
-                  .symbol_id = fields.integer("symbol_id", 0, 0, 1'000'000'000)};
+                  .symbol_id = fields.integer("symbol_id", 0, 0, 1'000'000'000),
+                  .contract_size = fields.integer("contract_size", contract_size_of(market, base), 1, 1'000'000),
+                  .flat_tail = fields.flag("flat_tail", false)};
+  apply_rules(listing);
   if (fields.has("gaps")) {
     auto gaps = read_gaps(fields.node("gaps"), file);
     if (!gaps) return std::unexpected{gaps.error()};
@@ -137,7 +207,7 @@ TimePoint known_time(std::string_view text) { return parse_time_bound(text, "def
 Listing make_default(const Default& row, std::int64_t symbol_id) {
   const std::string base{row.base};
   const std::string quote{row.quote};
-  Listing listing{.id = *InstrumentId::parse(fmt::format("bybit.{}.{}", row.market, row.symbol)),
+  Listing listing{.id = *InstrumentId::parse(fmt::format("{}.{}.{}", row.exchange, row.market, row.symbol)),
                   .base = base,
                   .quote = quote,
                   .settle = settle_of(row.market, base, quote),
@@ -150,8 +220,11 @@ Listing make_default(const Default& row, std::int64_t symbol_id) {
                   .zero_trade_probability = row.zero_trades,
                   .launch = known_time(row.launch),
                   .first_bar = known_time(row.first_bar),
-                  .symbol_id = symbol_id};
+                  .symbol_id = symbol_id,
+                  .contract_size = contract_size_of(row.market, row.base),
+                  .flat_tail = row.market == "usdm"};
   if (!row.delivery.empty()) listing.delivery = known_time(row.delivery);
+  apply_rules(listing);
   return listing;
 }
 
@@ -171,10 +244,9 @@ Result<Grid> Grid::parse(std::string_view text, std::string_view parameter) {
   return Grid{std::string{text}, scale, *step};
 }
 
-std::string Listing::status_at(TimePoint now) const {
-  if (!status.empty()) return status;
-  if (delivery && *delivery <= now) return "Closed";
-  return now < launch ? "PreLaunch" : "Trading";
+Phase Listing::phase_at(TimePoint now) const {
+  if (delivery && *delivery <= now) return Phase::ended;
+  return now < launch ? Phase::announced : Phase::trading;
 }
 
 std::vector<Listing> default_listings() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -21,6 +22,12 @@ struct Grid {
   static Result<Grid> parse(std::string_view text, std::string_view parameter);
 };
 
+// Where in its life a listing is. Each exchange has its own words for it.
+enum class Phase : std::uint8_t { announced, trading, ended };
+
+// What a bar opens at: the close before it, whatever trades first, or its first trade.
+enum class OpenRule : std::uint8_t { previous_close, first_trade };
+
 // One instrument of the simulated world.
 struct Listing {
   InstrumentId id;
@@ -37,17 +44,22 @@ struct Listing {
   TimePoint launch;                      // as the exchange states it: need not be the first bar
   std::optional<TimePoint> first_bar{};  // nothing: as early as the history goes
   std::optional<TimePoint> delivery{};   // expiry or delisting; no bar after it
-  std::string status{};                  // the exchange's word; empty: follows from launch and delivery
+  std::string status{};                  // the exchange's word; empty: follows from the phase
   std::vector<TimeRange> gaps{};         // the exchange has no bars there
   std::int64_t symbol_id = 0;
+  OpenRule open_rule = OpenRule::previous_close;
+  std::int64_t contract_size = 1;  // quote currency of one contract, on inverse markets
+  int quote_decimals = 18;         // at most, of an amount of quote currency
+  bool flat_tail = false;          // after `delivery` flat bars without volume go on; they are no truth
 
-  bool inverse() const { return id.market.text() == "inverse"; }
-  std::string status_at(TimePoint now) const;
-  // Decimals of the second volume: exact products on linear and spot, eight decimals of a coin on inverse.
-  int turnover_scale() const { return inverse() ? 8 : tick.scale + lot.scale; }
+  bool inverse() const { return id.market.text() == "inverse" || id.market.text() == "coinm"; }
+  Phase phase_at(TimePoint now) const;
+  // Decimals of the second volume: of exact products where quote currency has as many, eight decimals of a coin on
+  // inverse.
+  int turnover_scale() const { return inverse() ? 8 : std::min(tick.scale + lot.scale, quote_decimals); }
 };
 
-// The instruments that a simulator without an instruments file serves.
+// The instruments that a simulator without an instruments file serves: those of Bybit, then those of Binance.
 std::vector<Listing> default_listings();
 
 // A YAML or JSON file: a list, or a mapping with the key `instruments` that holds the list. Errors name

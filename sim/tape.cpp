@@ -54,11 +54,19 @@ void append(TapeBar& earlier, const TapeBar& later) {
     earlier = later;
     return;
   }
-  earlier.high = std::max(earlier.high, later.high);
-  earlier.low = std::min(earlier.low, later.low);
+  if (earlier.trades == 0 && later.trades > 0) {
+    earlier.open = later.open;
+    earlier.high = later.high;
+    earlier.low = later.low;
+  } else if (later.trades > 0 || earlier.trades == 0) {
+    earlier.high = std::max(earlier.high, later.high);
+    earlier.low = std::min(earlier.low, later.low);
+  }
   earlier.close = later.close;
   earlier.volume += later.volume;
+  earlier.buy_volume += later.buy_volume;
   earlier.turnover += later.turnover;
+  earlier.buy_turnover += later.buy_turnover;
   earlier.trades += later.trades;
 }
 
@@ -76,7 +84,8 @@ Tape::Tape(Listing listing, std::uint64_t seed)
   scaled_price_ =
       listing_.start_price * unit * std::exp(-listing_.volatility * path_.at(minute_of(listing_.priced_at)));
   const double lot = static_cast<double>(listing_.lot.step) / static_cast<double>(power_of_ten(listing_.lot.scale));
-  const double lot_value = listing_.inverse() ? lot : lot * listing_.start_price;
+  const double lot_value =
+      lot * (listing_.inverse() ? static_cast<double>(listing_.contract_size) : listing_.start_price);
   base_lots_ = std::max<std::int64_t>(1, std::llround(kUsualNotional / lot_value));
 }
 
@@ -117,10 +126,14 @@ std::int64_t Tape::close_at(PriceKind kind, std::int64_t minute, double log_pric
 }
 
 Int128 Tape::turnover_of(std::int64_t price, std::int64_t quantity) const {
-  if (!listing_.inverse()) return Int128{price} * quantity;
-  const Int128 coins = Int128{quantity} * power_of_ten(listing_.turnover_scale()) * power_of_ten(listing_.tick.scale) /
-                       power_of_ten(listing_.lot.scale);
-  return (coins + price / 2) / price;  // each trade is rounded by itself, so sums agree
+  // Each trade is rounded by itself, so sums agree.
+  if (!listing_.inverse()) {
+    const std::int64_t unit = power_of_ten(listing_.tick.scale + listing_.lot.scale - listing_.turnover_scale());
+    return unit == 1 ? Int128{price} * quantity : (Int128{price} * quantity + unit / 2) / unit;
+  }
+  const Int128 coins = Int128{quantity} * listing_.contract_size * power_of_ten(listing_.turnover_scale()) *
+                       power_of_ten(listing_.tick.scale) / power_of_ten(listing_.lot.scale);
+  return (coins + price / 2) / price;
 }
 
 int Tape::trades_between(std::int64_t minute, std::int64_t open, std::int64_t close, Trade* into) const {
@@ -151,8 +164,10 @@ TapeBar Tape::trade_bar(std::int64_t minute, std::optional<std::int64_t> open, s
                         std::int64_t until_ms) const {
   std::array<Trade, kMostTrades> trades;
   const int count = trades_between(minute, open.value_or(close), close, trades.data());
-  if (!open && trades[0].time_ms > until_ms) return {};  // nothing has ever traded
-  const std::int64_t first = open.value_or(trades[0].price);
+  const bool silent = trades[0].time_ms > until_ms;
+  if (!open && silent) return {};  // nothing has ever traded
+  const bool own_open = listing_.open_rule == OpenRule::first_trade && !silent;
+  const std::int64_t first = own_open ? trades[0].price : open.value_or(trades[0].price);
   TapeBar bar{.open = first, .high = first, .low = first, .close = first, .present = true};
   for (int i = 0; i < count && trades[static_cast<std::size_t>(i)].time_ms <= until_ms; ++i) {
     const Trade& trade = trades[static_cast<std::size_t>(i)];
@@ -161,6 +176,10 @@ TapeBar Tape::trade_bar(std::int64_t minute, std::optional<std::int64_t> open, s
     bar.close = trade.price;
     bar.volume += trade.quantity;
     bar.turnover += trade.turnover;
+    if (trade.buy) {
+      bar.buy_volume += trade.quantity;
+      bar.buy_turnover += trade.turnover;
+    }
     ++bar.trades;
   }
   return bar;
@@ -179,6 +198,7 @@ TapeBar Tape::sample_bar(PriceKind kind, std::int64_t minute, std::optional<std:
     const std::int64_t free = std::llround(line + swing * triangle(draw));
     const std::int64_t price = i + 1 == kSamples ? close : (premium ? free : std::max<std::int64_t>(1, free));
     if (i == 0 && premium) bar.high = bar.low = price;  // they cover the interval only, the open lies before it
+    if (i == 0 && listing_.open_rule == OpenRule::first_trade) bar.open = bar.high = bar.low = price;
     bar.high = std::max(bar.high, price);
     bar.low = std::min(bar.low, price);
     bar.close = price;

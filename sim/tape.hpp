@@ -17,7 +17,7 @@ __extension__ using Int128 = __int128;
 struct Trade {
   std::int64_t time_ms = 0;
   std::int64_t price = 0;     // 10^-tick.scale
-  std::int64_t quantity = 0;  // 10^-lot.scale; US dollars on inverse
+  std::int64_t quantity = 0;  // 10^-lot.scale; contracts on inverse
   Int128 turnover = 0;        // 10^-turnover_scale
   bool buy = false;           // side of the taker
 };
@@ -26,22 +26,26 @@ struct Trade {
 struct TapeBar {
   std::int64_t open = 0, high = 0, low = 0, close = 0;
   std::int64_t volume = 0;
+  std::int64_t buy_volume = 0;  // of it, what takers bought
   std::int32_t trades = 0;
   bool present = false;
   Int128 turnover = 0;
+  Int128 buy_turnover = 0;
 
   bool operator==(const TapeBar&) const = default;
 };
-// The bar of two neighbouring stretches.
+// The bar of two neighbouring stretches. A stretch without trades says nothing of open, high and low beside one that
+// has some (recordings/binance, exchanges/binance.md §6.7: 4h of 2023-03-24 12:00); where a bar opens at the close
+// before it that changes no bar.
 void append(TapeBar& earlier, const TapeBar& later);
 
 // Decimals of the prices of that kind.
 int price_scale(const Listing& listing, PriceKind kind);
 
 // All trades of one listing from its first bar to its end, and the mark, index and premium prices beside them: a pure
-// function of (seed, listing, minute), so nothing is stored. A bar opens at the close before it, whatever traded first,
-// and its high and low contain the open; a minute without trades is flat. Minutes are counted from the Unix epoch.
-// Immutable, safe from several threads.
+// function of (seed, listing, minute), so nothing is stored. What a bar opens at is the listing's rule, and its high
+// and low contain the open; a minute without trades is flat. Minutes are counted from the Unix epoch. Immutable, safe
+// from several threads.
 class Tape {
  public:
   Tape(Listing listing, std::uint64_t seed);

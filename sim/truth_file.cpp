@@ -74,7 +74,8 @@ arrow::Result<std::shared_ptr<arrow::Table>> table_of(const Piece& piece, TimePo
     numbers[1][i] = nearest_double(bar.high, price);
     numbers[2][i] = nearest_double(bar.low, price);
     numbers[3][i] = nearest_double(bar.close, price);
-    numbers[listing.inverse() ? 5 : 4][i] = nearest_double(bar.volume, listing.lot.scale);
+    numbers[listing.inverse() ? 5 : 4][i] =
+        nearest_double(Int128{bar.volume} * listing.contract_size, listing.lot.scale);
     numbers[listing.inverse() ? 4 : 5][i] = nearest_double(bar.turnover, listing.turnover_scale());
   }
   std::vector<std::shared_ptr<arrow::Array>> columns;

@@ -35,12 +35,22 @@ std::string multiple(const Grid& grid, std::int64_t steps) {
   return text;
 }
 
+std::string status_of(const Listing& listing, TimePoint now) {
+  if (!listing.status.empty()) return listing.status;
+  switch (listing.phase_at(now)) {
+    case Phase::announced: return "PreLaunch";
+    case Phase::trading: return "Trading";
+    case Phase::ended: return "Closed";
+  }
+  return {};
+}
+
 Json contract_row(const Listing& listing, TimePoint now) {
   const bool future = listing.contract_type.ends_with("Futures");
   const std::int64_t delivery = listing.delivery ? to_ms(*listing.delivery) : 0;
   return Json{{"symbol", listing.id.symbol.text()},
               {"contractType", listing.contract_type},
-              {"status", listing.status_at(now)},
+              {"status", status_of(listing, now)},
               {"baseCoin", listing.base},
               {"quoteCoin", listing.quote},
               {"launchTime", std::to_string(to_ms(listing.launch))},
@@ -79,7 +89,7 @@ Json spot_row(const Listing& listing, TimePoint now) {
               {"baseCoin", listing.base},
               {"quoteCoin", listing.quote},
               {"innovation", "0"},
-              {"status", listing.status_at(now)},
+              {"status", status_of(listing, now)},
               {"marginTrading", "none"},
               {"stTag", "0"},
               {"lotSizeFilter",
@@ -112,7 +122,7 @@ bool matches(const Listing& listing, const Wanted& wanted, TimePoint now) {
   return listing.id.exchange.text() == "bybit" && listed_in(listing, wanted) &&
          (wanted.symbol.empty() || wanted.symbol == listing.id.symbol.text()) &&
          (wanted.base.empty() || wanted.base == listing.base) &&
-         listing.status_at(now) == (wanted.status.empty() ? "Trading" : wanted.status);
+         status_of(listing, now) == (wanted.status.empty() ? "Trading" : wanted.status);
 }
 
 // "first=A&last=B", which the URL carries once encoded; the page goes on after B.

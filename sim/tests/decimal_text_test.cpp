@@ -19,6 +19,14 @@ TEST(DecimalText, IsPlainAndWithoutTrailingZeros) {
   EXPECT_EQ(decimal_text(INT64_MAX, 0), "9223372036854775807");
 }
 
+TEST(DecimalText, PadsToSoManyDecimals) {
+  EXPECT_EQ(fixed_text(1'371'565, 2, 8), "13715.65000000");
+  EXPECT_EQ(fixed_text(0, 5, 8), "0.00000000");
+  EXPECT_EQ(fixed_text(206, 0, 0), "206");
+  EXPECT_EQ(fixed_text(-100, 6, 8), "-0.00010000");
+  EXPECT_EQ(fixed_text(7'608'0, 4, 4), "7.6080");
+}
+
 TEST(DecimalText, HoldsMoreThanSixtyFourBits) {
   const Int128 turnover = Int128{1'000'000'000'000} * 1'234'567'890'123;
   EXPECT_EQ(decimal_text(turnover, 8), "12345678901230000");

@@ -18,14 +18,15 @@ constexpr std::size_t kAll = 1'000'000;
 struct Case {
   std::string_view market, symbol, timeframe;
   PriceKind kind;
+  std::string_view exchange = "bybit";
 };
 
 class EveryTimeframe : public ::testing::TestWithParam<Case> {};
 
 // The heart of the simulator: whatever is asked for is made of the same minutes.
 TEST_P(EveryTimeframe, AgreesWithTheMinutes) {
-  const auto& [market, symbol, name, kind] = GetParam();
-  const History& history = default_history(market, symbol);
+  const auto& [market, symbol, name, kind, exchange] = GetParam();
+  const History& history = default_history(market, symbol, exchange);
   const Timeframe wanted = timeframe(name);
   const TimePoint now = at("2024-03-05T13:37:42Z");
   const TimePoint first = wanted.is_month() ? at("2023-11-01") : wanted.ceil(at("2024-02-20"));
@@ -54,7 +55,10 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"inverse", "BTCUSD", "12h", PriceKind::last}, Case{"inverse", "BTCUSD", "1d", PriceKind::last},
         Case{"linear", "BTCUSDT", "1w", PriceKind::last}, Case{"spot", "BTCUSDT", "1M", PriceKind::last},
         Case{"linear", "BTCUSDT", "1h", PriceKind::mark}, Case{"linear", "BTCUSDT", "1d", PriceKind::index},
-        Case{"linear", "BTCUSDT", "4h", PriceKind::premium}));
+        Case{"linear", "BTCUSDT", "4h", PriceKind::premium}, Case{"spot", "BTCUSDT", "5m", PriceKind::last, "binance"},
+        Case{"spot", "1000SATSUSDT", "1h", PriceKind::last, "binance"},
+        Case{"coinm", "ETHUSD_PERP", "1d", PriceKind::last, "binance"},
+        Case{"usdm", "BTCUSDT", "4h", PriceKind::mark, "binance"}));
 
 TEST(History, TheFirstBarMayBeginBeforeTheListing) {
   const History& history = default_history("linear", "1000PEPEUSDT");

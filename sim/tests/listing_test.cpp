@@ -33,16 +33,20 @@ TEST(Grid, KeepsTheDecimalsOfTheText) {
 TEST(Listing, TheDefaultsHaveOneOfEachKind) {
   const auto listings = default_listings();
   const TimePoint now = at("2026-11-22");
-  int closed = 0, futures = 0, early_launch = 0;
-  for (const Listing& listing : listings) {
-    closed += listing.status_at(now) == "Closed";
-    futures += listing.contract_type == "LinearFutures";
-    early_launch += listing.launch < *listing.first_bar;
+  for (const std::string exchange : {"bybit", "binance"}) {
+    int ended = 0, futures = 0, early_launch = 0;
+    for (const Listing& listing : listings) {
+      if (listing.id.exchange.text() != exchange) continue;
+      ended += listing.phase_at(now) == Phase::ended;
+      futures += listing.contract_type == "LinearFutures" || listing.contract_type == "CURRENT_QUARTER";
+      early_launch += listing.launch < *listing.first_bar;
+    }
+    EXPECT_GE(ended, 1) << exchange;
+    EXPECT_GE(futures, 1) << exchange;
+    EXPECT_GE(early_launch, 1) << exchange;
   }
-  EXPECT_EQ(closed, 1);
-  EXPECT_EQ(futures, 1);
-  EXPECT_GE(early_launch, 1);
-  EXPECT_EQ(listings.front().status_at(at("2019-01-01")), "PreLaunch");
+  EXPECT_EQ(listings.front().phase_at(at("2019-01-01")), Phase::announced);
+  EXPECT_EQ(listings.front().phase_at(now), Phase::trading);
 }
 
 TEST(Listing, AFileGivesItsInstruments) {
@@ -58,6 +62,24 @@ TEST(Listing, AFileGivesItsInstruments) {
   EXPECT_EQ((*listings)[0].gaps.size(), 1u);
   EXPECT_EQ((*listings)[1].settle, "A");
   EXPECT_EQ((*listings)[1].contract_type, "InverseFutures");
+}
+
+TEST(Listing, AFileSpeaksOfBinanceToo) {
+  const auto listings = load_listings(file_with(
+      "- {exchange: binance, symbol: AUSDT, base: A, tick: '0.01', lot: '0.001', start_price: 100}\n"
+      "- {exchange: binance, market: coinm, symbol: AUSD_PERP, base: A, tick: 0.1, lot: 1, start_price: 100}\n"
+      "- {exchange: binance, market: usdm, symbol: AUSDT, base: A, tick: 0.1, lot: 1, start_price: 100,\n"
+      "   flat_tail: true, delivery: 2024-03-29T08:00:00Z}\n"));
+  ASSERT_TRUE(listings) << listings.error().message;
+  EXPECT_EQ((*listings)[0].id.text(), "binance.spot.AUSDT");
+  EXPECT_EQ((*listings)[0].open_rule, OpenRule::first_trade);
+  EXPECT_EQ((*listings)[0].contract_type, "");
+  EXPECT_EQ((*listings)[1].contract_size, 10);
+  EXPECT_EQ((*listings)[1].quote, "USD");
+  EXPECT_EQ((*listings)[1].settle, "A");
+  EXPECT_TRUE((*listings)[1].inverse());
+  EXPECT_EQ((*listings)[2].contract_type, "CURRENT_QUARTER");
+  EXPECT_TRUE((*listings)[2].flat_tail);
 }
 
 TEST(Listing, JsonIsReadToo) {

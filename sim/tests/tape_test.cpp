@@ -30,7 +30,7 @@ TEST(Tape, IsAFunctionOfSeedListingAndMinute) {
 
 class EveryListing : public ::testing::TestWithParam<Listing> {};
 
-TEST_P(EveryListing, ObeysTheRulesOfBybitsBars) {
+TEST_P(EveryListing, ObeysTheRulesOfItsBars) {
   const Listing& listing = GetParam();
   const Tape tape{listing, 7};
   const std::int64_t first = std::chrono::floor<std::chrono::minutes>(*listing.first_bar).time_since_epoch().count();
@@ -39,9 +39,14 @@ TEST_P(EveryListing, ObeysTheRulesOfBybitsBars) {
     for (std::size_t i = 0; i < bars.size(); ++i) {
       const TapeBar& bar = bars[i];
       ASSERT_TRUE(bar.present);
-      if (i > 0) {
+      if (i > 0 && (listing.open_rule == OpenRule::previous_close || bar.trades == 0)) {
         ASSERT_EQ(bar.open, bars[i - 1].close);
       }
+      if (listing.open_rule == OpenRule::first_trade && bar.trades > 0) {
+        ASSERT_EQ(bar.open, tape.trades(begin + static_cast<std::int64_t>(i)).front().price);
+      }
+      ASSERT_LE(bar.buy_volume, bar.volume);
+      ASSERT_TRUE(bar.buy_turnover <= bar.turnover);
       ASSERT_LE(bar.low, std::min(bar.open, bar.close));
       ASSERT_GE(bar.high, std::max(bar.open, bar.close));
       ASSERT_GT(bar.low, 0);
@@ -68,17 +73,17 @@ TEST_P(EveryListing, BarsAreMadeOfTheTradesExactly) {
         .open = bars[i].open, .high = bars[i].open, .low = bars[i].open, .close = bars[i].open, .present = true};
     for (const Trade& trade : trades) {
       ASSERT_EQ(trade.time_ms / 60'000, here);
-      if (!listing.inverse()) {
+      if (!listing.inverse() && listing.turnover_scale() == listing.tick.scale + listing.lot.scale) {
         ASSERT_TRUE(trade.turnover == Int128{trade.price} * trade.quantity);
       }
-      append(built, {.open = trade.price,
-                     .high = trade.price,
-                     .low = trade.price,
-                     .close = trade.price,
-                     .volume = trade.quantity,
-                     .trades = 1,
-                     .present = true,
-                     .turnover = trade.turnover});
+      built.high = std::max(built.high, trade.price);
+      built.low = std::min(built.low, trade.price);
+      built.close = trade.price;
+      built.volume += trade.quantity;
+      built.turnover += trade.turnover;
+      built.buy_volume += trade.buy ? trade.quantity : 0;
+      built.buy_turnover += trade.buy ? trade.turnover : 0;
+      ++built.trades;
     }
     ASSERT_EQ(built, bars[i]) << i;
     ASSERT_TRUE(std::ranges::is_sorted(trades, {}, &Trade::time_ms));
@@ -95,9 +100,13 @@ TEST_P(EveryListing, AnOpenBarHasOnlyWhatHappened) {
   for (std::int64_t ms = 0; ms < 60'000; ms += 500) {
     const TapeBar part = tape.partial(PriceKind::last, here, ms);
     ASSERT_TRUE(part.present);
-    ASSERT_EQ(part.open, whole.open);
+    if (part.trades > 0 || GetParam().open_rule == OpenRule::previous_close) {
+      ASSERT_EQ(part.open, whole.open);
+      ASSERT_LE(part.high, whole.high);
+    } else {
+      ASSERT_EQ(part.high, part.low);  // flat at the close before, as long as nothing has traded
+    }
     ASSERT_GE(part.volume, volume);
-    ASSERT_LE(part.high, whole.high);
     volume = part.volume;
   }
 }
@@ -115,6 +124,36 @@ TEST(Tape, InverseTurnoverIsDollarsDividedByPrice) {
     const double coins = static_cast<double>(trade.quantity) / (static_cast<double>(trade.price) / 100);
     EXPECT_NEAR(static_cast<double>(trade.turnover) / 1e8, coins, 0.6e-8);
   }
+}
+
+TEST(Tape, CoinMarginedTurnoverIsContractsTimesTheirSizeDividedByPrice) {
+  const Tape tape{default_listing("binance.coinm.BTCUSD_PERP"), 7};
+  for (const Trade& trade : tape.trades(minute("2023-01-05T00:03:00Z"))) {
+    const double coins = 100 * static_cast<double>(trade.quantity) / (static_cast<double>(trade.price) / 10);
+    EXPECT_NEAR(static_cast<double>(trade.turnover) / 1e8, coins, 0.6e-8);
+  }
+}
+
+TEST(Tape, AQuoteOfEightDecimalsRoundsEachTrade) {
+  const Listing listing = default_listing("binance.spot.ETHBTC");  // 0.00001 x 0.0001
+  ASSERT_EQ(listing.turnover_scale(), 8);
+  const Tape tape{listing, 7};
+  for (const Trade& trade : tape.trades(minute("2023-01-05T00:03:00Z"))) {
+    EXPECT_TRUE(trade.turnover == (Int128{trade.price} * trade.quantity + 5) / 10);
+  }
+}
+
+TEST(Tape, AStretchWithoutTradesSaysNothingOfOpenHighAndLow) {
+  const TapeBar flat{.open = 9, .high = 9, .low = 9, .close = 9, .present = true};
+  const TapeBar traded{.open = 5, .high = 6, .low = 4, .close = 5, .volume = 1, .trades = 1, .present = true};
+  TapeBar bar = flat;
+  append(bar, traded);
+  EXPECT_EQ(bar, traded);
+  append(bar, {.open = 5, .high = 5, .low = 5, .close = 5, .present = true});
+  EXPECT_EQ(bar, traded);
+  bar = flat;
+  append(bar, flat);
+  EXPECT_EQ(bar, flat);
 }
 
 TEST(Tape, QuietMinutesAreAboutAsFrequentAsTheListingSays) {

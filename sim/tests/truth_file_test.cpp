@@ -67,6 +67,16 @@ TEST_F(TruthFileTest, HoldsTheClosedBarsOfTheTape) {
   }
 }
 
+TEST_F(TruthFileTest, CoinMarginedVolumeIsOfTheBaseCoinAndQuoteVolumeInDollars) {
+  const World world{{default_listing("binance.coinm.BTCUSD_PERP")}, 7, at("2023-12-01")};
+  const TimePoint now = at("2023-12-01T01:00:00Z");
+  ASSERT_EQ(*write_truth(world, {}, now, file_), 60);
+  const auto table = read(file_);
+  const TapeBar bar = world.histories()[0]->bar(PriceKind::last, timeframe("1m"), at("2023-12-01T00:07:00Z"), now);
+  EXPECT_EQ(column<arrow::DoubleArray>(*table, "volume").Value(7), nearest_double(bar.turnover, 8));
+  EXPECT_EQ(column<arrow::DoubleArray>(*table, "quote_volume").Value(7), static_cast<double>(bar.volume) * 100);
+}
+
 TEST_F(TruthFileTest, ASelectionNamesTimeframesAndSymbols) {
   const World world{
       {default_listing("bybit.linear.BTCUSDT"), default_listing("bybit.linear.ETHUSDT")}, 7, at("2023-12-01")};

@@ -28,8 +28,9 @@ inline const World& default_world() {
   return world;
 }
 
-inline const History& default_history(std::string_view market, std::string_view symbol) {
-  return *default_world().find("bybit", market, symbol);
+inline const History& default_history(std::string_view market, std::string_view symbol,
+                                      std::string_view exchange = "bybit") {
+  return *default_world().find(exchange, market, symbol);
 }
 
 // A URL as the HTTP loop hands it over. `query` is decoded already.
