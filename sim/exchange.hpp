@@ -20,9 +20,10 @@ struct Answer {
   std::int64_t rows = 0;
   std::optional<TimePoint> first{};  // oldest and newest open time among the rows
   std::optional<TimePoint> last{};
+  std::optional<std::int64_t> weight{};  // what the request cost, where the exchange counts weights
 };
 
-// One exchange of the simulated world. One folder each: bybit/. Safe to call from several threads at once.
+// One exchange of the simulated world. One folder each: bybit/, binance/. Safe to call from several threads at once.
 class SimulatedExchange {
  public:
   virtual ~SimulatedExchange() = default;
@@ -33,6 +34,8 @@ class SimulatedExchange {
   // Turns a right answer into the one that the fault asks for, as far as that depends on how this exchange writes.
   // False when the answer has nothing that the fault speaks of.
   virtual bool spoil(Answer& answer, const Fault& fault, TimePoint now) = 0;
+  // The JSON body of an error with an HTTP status of its own.
+  virtual std::string error_body(const StatusFault& fault, TimePoint now) const = 0;
 };
 
 }  // namespace tdm::sim

@@ -12,7 +12,7 @@ namespace tdm::sim {
 
 // How one answer is made wrong. Each is one key of a script's `do`.
 
-struct CodeFault {  // ret_code: an error of the exchange in a body with HTTP 200
+struct CodeFault {  // ret_code: an error of the exchange, written as it writes its errors
   enum class Reset : std::uint8_t {
     absent,
     soon,
@@ -40,9 +40,9 @@ struct DelayFault {    // delay_s: the right answer, late
   std::chrono::milliseconds time{};
 };
 struct RowFault {                                                          // row: one row of a page
-  enum class Kind : std::uint8_t { duplicate, drop, swap, set, shorten };  // swap: with the row after it
+  enum class Kind : std::uint8_t { duplicate, drop, swap, set, shorten };  // swap: with the next older one
   Kind kind = Kind::drop;
-  std::int64_t index = 0;         // from the first row sent; negative counts from the last
+  std::int64_t index = 0;         // from the newest row; negative counts from the oldest
   std::optional<TimePoint> at{};  // instead of index: the row that opens then
   std::string column{};           // set: which value
   std::string value{};            // set: its new text

@@ -27,6 +27,7 @@ std::string line_of(const LogEntry& entry) {
   fmt::format_to(out, R"(,"rows":{})", entry.rows);
   if (entry.first) fmt::format_to(out, R"(,"first":{})", to_ms(*entry.first));
   if (entry.last) fmt::format_to(out, R"(,"last":{})", to_ms(*entry.last));
+  if (entry.weight) fmt::format_to(out, R"(,"weight":{})", *entry.weight);
   if (!entry.fault.empty()) fmt::format_to(out, R"(,"fault":{})", quoted(entry.fault));
   fmt::format_to(out, R"(,"connection":{}}})", quoted(entry.connection));
   line.push_back('\n');

@@ -24,6 +24,7 @@ struct LogEntry {
   std::optional<int> code{};
   std::int64_t rows = 0;
   std::optional<TimePoint> first{}, last{};
+  std::optional<std::int64_t> weight{};
   std::string_view fault{};  // empty: the answer was right
 };
 

@@ -33,7 +33,7 @@ T choose_word(Fields& fields, std::string_view key, T otherwise,
 
 CodeFault read_code(Fields& fields) {
   using Reset = CodeFault::Reset;
-  return {.code = static_cast<int>(fields.integer("ret_code", 0, 1, 999'999)),
+  return {.code = static_cast<int>(fields.integer("ret_code", 0, -999'999, 999'999)),
           .message = fields.text("message", ""),
           .reset = choose_word(fields, "reset", Reset::absent,
                                {{"absent", Reset::absent}, {"soon", Reset::soon}, {"past", Reset::past}})};
@@ -216,6 +216,27 @@ QuotaSettings read_quota(const YAML::Node& node, Fields& outer) {
   return quota;
 }
 
+BinanceSettings read_binance(const YAML::Node& node, Fields& outer) {
+  Fields fields{node,
+                outer.file(),
+                {"spot_weight", "futures_weight", "ban_after", "ban_s", "futures_retry_after", "spot_limit_above",
+                 "futures_limit_above"}};
+  const auto above = [&](std::string_view key, LimitAbove otherwise) {
+    return choose_word(fields, key, otherwise, {{"cut", LimitAbove::cut}, {"refuse", LimitAbove::refuse}});
+  };
+  const BinanceSettings usual;
+  BinanceSettings settings{
+      .spot_weight = fields.integer("spot_weight", usual.spot_weight, 1, 1'000'000'000),
+      .futures_weight = fields.integer("futures_weight", usual.futures_weight, 1, 1'000'000'000),
+      .ban_after = static_cast<int>(fields.integer("ban_after", usual.ban_after, 0, 1'000'000'000)),
+      .ban = std::chrono::duration<double>{fields.number("ban_s", usual.ban.count(), 0.001, 1e6)},
+      .futures_retry_after = fields.flag("futures_retry_after", usual.futures_retry_after),
+      .spot_limit_above = above("spot_limit_above", usual.spot_limit_above),
+      .futures_limit_above = above("futures_limit_above", usual.futures_limit_above)};
+  outer.keep(fields.error());
+  return settings;
+}
+
 bool query_holds(const FaultRule& rule, const net::ServerRequest& request) {
   return std::ranges::all_of(rule.query, [&](const auto& wanted) {
     return std::ranges::any_of(
@@ -230,9 +251,10 @@ Result<ScriptFile> load_script(const std::string& file) {
   if (!root) return std::unexpected{root.error()};
   ScriptFile script;
   if (root->IsNull()) return script;
-  Fields fields{*root, file, {"quota", "limit_headers", "faults"}};
+  Fields fields{*root, file, {"quota", "limit_headers", "binance", "faults"}};
   if (fields.error()) return std::unexpected{*fields.error()};
   if (fields.has("quota")) script.quota = read_quota(fields.node("quota"), fields);
+  if (fields.has("binance")) script.binance = read_binance(fields.node("binance"), fields);
   script.limit_headers = fields.flag("limit_headers", false);
   if (fields.error()) return std::unexpected{*fields.error()};
   if (!fields.has("faults")) return script;

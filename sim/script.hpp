@@ -23,6 +23,20 @@ struct QuotaSettings {
   std::chrono::duration<double> ban{600};   // of simulated time without traffic
 };
 
+// What a page of klines beyond the largest gets: the largest, or an error.
+enum class LimitAbove : std::uint8_t { cut, refuse };
+
+// Binance's limits, and what of its ways nobody could verify (sim/README.md: Binance).
+struct BinanceSettings {
+  std::int64_t spot_weight = 6'000;     // a minute and address
+  std::int64_t futures_weight = 2'400;  // of both futures together
+  int ban_after = 10;                   // so many refused requests in one minute, then the ban
+  std::chrono::duration<double> ban{120};
+  bool futures_retry_after = true;  // whether their 429 and 418 say how long to wait
+  LimitAbove spot_limit_above = LimitAbove::cut;
+  LimitAbove futures_limit_above = LimitAbove::refuse;
+};
+
 // Which answers are spoiled, and how. All conditions must hold.
 struct FaultRule {
   std::string label;  // for the log: what it does and where it stands in the file
@@ -40,8 +54,9 @@ struct FaultRule {
 
 // What a script file says (sim/README.md: Scripts).
 struct ScriptFile {
-  QuotaSettings quota{};
-  bool limit_headers = false;
+  QuotaSettings quota{};       // Bybit's
+  bool limit_headers = false;  // Bybit's
+  BinanceSettings binance{};
   std::vector<FaultRule> rules{};
 };
 // Errors name FILE:LINE:COLUMN.

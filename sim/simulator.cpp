@@ -39,25 +39,24 @@ std::string_view content_type(StatusFault::Body body) {
   return "text/plain";
 }
 
-std::string error_body(const StatusFault& fault) {
+std::string error_body(const StatusFault& fault, const SimulatedExchange& exchange, TimePoint now) {
   switch (fault.body) {
     case StatusFault::Body::empty: return {};
     case StatusFault::Body::text: return fault.status == 403 ? "403, access too frequent" : "error";
     case StatusFault::Body::html:
       return fmt::format("<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center></body></html>\n",
                          fault.status);
-    case StatusFault::Body::json:
-      return fmt::format(R"({{"retCode":{0},"retMsg":"{0}","result":{{}},"retExtInfo":{{}},"time":0}})", fault.status);
+    case StatusFault::Body::json: return exchange.error_body(fault, now);
   }
   return {};
 }
 
-Answer status_answer(const StatusFault& fault) {
+Answer status_answer(const StatusFault& fault, const SimulatedExchange& exchange, TimePoint now) {
   Answer answer;
   answer.reply.status = fault.status;
   answer.reply.headers = {{"Content-Type", std::string{content_type(fault.body)}}};
   if (fault.retry_after) answer.reply.headers.emplace_back("Retry-After", *fault.retry_after);
-  answer.reply.body = error_body(fault);
+  answer.reply.body = error_body(fault, exchange, now);
   return answer;
 }
 
@@ -81,10 +80,11 @@ void close_without_answer(net::ServerReply& reply, bool reset, std::chrono::mill
 }
 
 // The faults below an exchange's own way of writing. False: it is not one of them.
-bool spoil_transport(Answer& answer, const FaultPlan::Choice& choice, FaultPlan& plan) {
+bool spoil_transport(Answer& answer, const FaultPlan::Choice& choice, FaultPlan& plan,
+                     const SimulatedExchange& exchange, TimePoint now) {
   net::ServerReply& reply = answer.reply;
   return std::visit(Overloaded{[&](const StatusFault& fault) {
-                                 answer = status_answer(fault);
+                                 answer = status_answer(fault, exchange, now);
                                  return true;
                                },
                                [&](const CutFault& fault) {
@@ -150,7 +150,7 @@ net::ServerReply Simulator::reply(const net::ServerRequest& request) {
     const auto* skew = choice ? std::get_if<SkewFault>(choice->fault) : nullptr;
     answer = exchange->answer(request, *path, skew != nullptr ? now + skew->by : now);
     if (!choice) break;
-    if (spoil_transport(answer, *choice, plan_) || exchange->spoil(answer, *choice->fault, now)) {
+    if (spoil_transport(answer, *choice, plan_, *exchange, now) || exchange->spoil(answer, *choice->fault, now)) {
       entry.fault = choice->label;
     } else {
       plan_.give_back(choice->rule);
@@ -162,6 +162,7 @@ net::ServerReply Simulator::reply(const net::ServerRequest& request) {
   entry.rows = answer.rows;
   entry.first = answer.first;
   entry.last = answer.last;
+  entry.weight = answer.weight;
   if (log_ != nullptr) log_->add(entry);
   return std::move(answer.reply);
 }

@@ -1,5 +1,7 @@
 #include "sim/bybit/bybit.hpp"
 
+#include <fmt/format.h>
+
 #include <string>
 #include <utility>
 
@@ -52,6 +54,10 @@ Answer Bybit::route(const net::ServerRequest& request, std::string_view path, Ti
   if (path == "/v5/market/index-price-kline") return kline(world_, PriceKind::index, request, now);
   if (path == "/v5/market/premium-index-price-kline") return kline(world_, PriceKind::premium, request, now);
   return not_found();
+}
+
+std::string Bybit::error_body(const StatusFault& fault, TimePoint) const {
+  return fmt::format(R"({{"retCode":{0},"retMsg":"{0}","result":{{}},"retExtInfo":{{}},"time":0}})", fault.status);
 }
 
 bool Bybit::spoil(Answer& answer, const Fault& fault, TimePoint now) { return bybit::spoil(answer, fault, now); }

@@ -22,6 +22,7 @@ class Bybit final : public SimulatedExchange {
   std::string_view name() const override { return "bybit"; }
   Answer answer(const net::ServerRequest& request, std::string_view path, TimePoint now) override;
   bool spoil(Answer& answer, const Fault& fault, TimePoint now) override;
+  std::string error_body(const StatusFault& fault, TimePoint now) const override;
 
  private:
   Answer route(const net::ServerRequest& request, std::string_view path, TimePoint now) const;

@@ -42,6 +42,22 @@ std::vector<int> spoiled(std::string_view conditions, int requests) {
   return spoiled(plan, requests);
 }
 
+TEST(Script, BinanceHasLimitsOfItsOwn) {
+  const auto script = load_script(
+      file_with("binance: {spot_weight: 100, futures_weight: 50, ban_after: 1, ban_s: 3, futures_retry_after: false,\n"
+                "          spot_limit_above: refuse, futures_limit_above: cut}\n"));
+  ASSERT_TRUE(script) << script.error().message;
+  EXPECT_EQ(script->binance.spot_weight, 100);
+  EXPECT_EQ(script->binance.futures_weight, 50);
+  EXPECT_EQ(script->binance.ban_after, 1);
+  EXPECT_EQ(script->binance.ban.count(), 3);
+  EXPECT_FALSE(script->binance.futures_retry_after);
+  EXPECT_EQ(script->binance.spot_limit_above, LimitAbove::refuse);
+  EXPECT_EQ(script->binance.futures_limit_above, LimitAbove::cut);
+  EXPECT_FALSE(load_script(file_with("binance: {spot_weight: 0}\n")));
+  EXPECT_FALSE(load_script(file_with("binance: {spot_limit_above: never}\n")));
+}
+
 TEST(FaultPlan, CountsTheRequestsThatItsConditionsName) {
   EXPECT_EQ(spoiled("nth: 3, ", 6), (std::vector{3}));
   EXPECT_EQ(spoiled("nth: 2..4, ", 6), (std::vector{2, 3, 4}));

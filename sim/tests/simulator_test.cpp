@@ -25,6 +25,7 @@ class Echo final : public SimulatedExchange {
     return answer;
   }
   bool spoil(Answer&, const Fault&, TimePoint) override { return false; }
+  std::string error_body(const StatusFault& fault, TimePoint) const override { return std::to_string(fault.status); }
 
  private:
   int asked_ = 0;
