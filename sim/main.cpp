@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "sim/binance/binance.hpp"
 #include "sim/bybit/bybit.hpp"
 #include "sim/simulator.hpp"
 #include "sim/truth_file.hpp"
@@ -32,7 +34,10 @@ struct Options {
   std::string from = "2020-01-01";
   std::string now;
   std::vector<std::string> truth_timeframes, truth_symbols;
+  std::vector<std::string> exchanges;
 };
+
+constexpr std::string_view kExchanges[] = {"bybit", "binance"};
 
 void describe(CLI::App& app, Options& options) {
   app.add_option("--port", options.port, "port on 127.0.0.1; 0 takes a free one")->capture_default_str();
@@ -40,6 +45,9 @@ void describe(CLI::App& app, Options& options) {
   app.add_option("--seed", options.seed, "the same seed gives the same truth")->capture_default_str();
   app.add_option("--truth", options.truth, "Parquet file for the closed bars of every instrument");
   app.add_option("--truth-timeframes", options.truth_timeframes, "timeframes in it (1m)")->delimiter(',');
+  app.add_option("--exchanges", options.exchanges, "which exchanges it simulates (all)")
+      ->delimiter(',')
+      ->check(CLI::IsMember(std::vector<std::string>(std::begin(kExchanges), std::end(kExchanges))));
   app.add_option("--truth-symbols", options.truth_symbols, "symbols or canonical names in it (all)")->delimiter(',');
   app.add_option("--log", options.log, "one JSON line per request");
   app.add_option("--script", options.script, "YAML file of faults and limits");
@@ -60,8 +68,34 @@ struct Setup {
   std::vector<Listing> listings;
   ScriptFile script;
   TruthSelection truth;
-  std::unique_ptr<const bybit::Recordings> recordings;
+  std::unique_ptr<const bybit::Recordings> bybit_recordings;
+  std::unique_ptr<const binance::Recordings> binance_recordings;
+
+  bool simulates(std::string_view exchange) const {
+    return options.exchanges.empty() || std::ranges::find(options.exchanges, exchange) != options.exchanges.end();
+  }
 };
+
+// The recordings of one exchange lie in the folder, or in one of its name below it.
+std::string folder_of(const std::string& replay, std::string_view exchange) {
+  const std::filesystem::path below = std::filesystem::path{replay} / exchange;
+  return std::filesystem::is_directory(below) ? below.string() : replay;
+}
+
+// An exchange without recordings answers from the truth; a folder that has some for none is an error.
+Result<void> load_recordings(Setup& setup) {
+  const std::string& replay = setup.options.replay;
+  if (replay.empty()) return {};
+  auto of_bybit = bybit::Recordings::load(folder_of(replay, "bybit"));
+  auto of_binance = binance::Recordings::load(folder_of(replay, "binance"));
+  for (const Error* error : {of_bybit ? nullptr : &of_bybit.error(), of_binance ? nullptr : &of_binance.error()}) {
+    const bool damaged = error != nullptr && error->code == ErrorCode::corrupt_data;
+    if (damaged || (!of_bybit && !of_binance)) return std::unexpected{*error};
+  }
+  if (of_bybit) setup.bybit_recordings = *std::move(of_bybit);
+  if (of_binance) setup.binance_recordings = *std::move(of_binance);
+  return {};
+}
 
 Result<TimePoint> instant(const std::string& text, std::string_view parameter) {
   const auto bound = parse_time_bound(text, parameter);
@@ -71,32 +105,30 @@ Result<TimePoint> instant(const std::string& text, std::string_view parameter) {
 
 Result<Setup> prepare(Options options) {
   Setup setup;
-  const auto from = instant(options.from, "from");
+  setup.options = std::move(options);
+  const Options& given = setup.options;
+  const auto from = instant(given.from, "from");
   if (!from) return std::unexpected{from.error()};
-  const auto now = options.now.empty() ? Result<TimePoint>{system_clock().now()} : instant(options.now, "now");
+  const auto now = given.now.empty() ? Result<TimePoint>{system_clock().now()} : instant(given.now, "now");
   if (!now) return std::unexpected{now.error()};
   setup.from = *from;
   setup.now = *now;
-  auto listings = options.instruments.empty() ? default_listings() : load_listings(options.instruments);
+  auto listings = given.instruments.empty() ? default_listings() : load_listings(given.instruments);
   if (!listings) return std::unexpected{listings.error()};
   setup.listings = *std::move(listings);
-  if (!options.script.empty()) {
-    auto script = load_script(options.script);
+  std::erase_if(setup.listings, [&](const Listing& listing) { return !setup.simulates(listing.id.exchange.text()); });
+  if (!given.script.empty()) {
+    auto script = load_script(given.script);
     if (!script) return std::unexpected{script.error()};
     setup.script = *std::move(script);
   }
-  for (const std::string& name : options.truth_timeframes) {
+  for (const std::string& name : given.truth_timeframes) {
     const auto timeframe = Timeframe::parse(name);
     if (!timeframe) return std::unexpected{timeframe.error()};
     setup.truth.timeframes.push_back(*timeframe);
   }
-  setup.truth.symbols = options.truth_symbols;
-  if (!options.replay.empty()) {
-    auto recordings = bybit::Recordings::load(options.replay);
-    if (!recordings) return std::unexpected{recordings.error()};
-    setup.recordings = *std::move(recordings);
-  }
-  setup.options = std::move(options);
+  setup.truth.symbols = given.truth_symbols;
+  if (const auto loaded = load_recordings(setup); !loaded) return std::unexpected{loaded.error()};
   return setup;
 }
 
@@ -139,8 +171,15 @@ Result<void> run(Setup setup, const sigset_t& signals) {
   const ExchangeClock clock{setup.now, options.speed};
   FaultPlan plan{setup.script.rules, options.seed};
   std::vector<std::unique_ptr<SimulatedExchange>> exchanges;
-  exchanges.push_back(std::make_unique<bybit::Bybit>(
-      world, setup.script, options.speed, [&clock] { return clock.elapsed(); }, std::move(setup.recordings)));
+  if (setup.simulates("bybit")) {
+    exchanges.push_back(std::make_unique<bybit::Bybit>(
+        world, setup.script, options.speed, [&clock] { return clock.elapsed(); }, std::move(setup.bybit_recordings)));
+  }
+  if (setup.simulates("binance")) {
+    exchanges.push_back(std::make_unique<binance::Binance>(
+        world, setup.script, [&clock, start = setup.now] { return start + clock.elapsed(); },
+        std::move(setup.binance_recordings)));
+  }
   Simulator simulator{std::move(exchanges), clock, system_clock(), plan, log.get()};
   auto server = net::HttpServer::start(
       {.port = options.port}, [&simulator](const net::ServerRequest& request) { return simulator.reply(request); });
