@@ -11,7 +11,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +64,12 @@ def process(command: Sequence[str | Path], log: Path, **options: Any) -> Iterato
 
 @dataclass(frozen=True)
 class Simulator:
-    """A running simulated exchange."""
+    """A running simulated exchange: its URL, and those of all that the program simulates."""
 
     base_url: str
     log: Path
     truth: Path | None
+    base_urls: dict[str, str] = field(default_factory=dict)
 
     def requests(self) -> list[dict[str, Any]]:
         """What it was asked and what it answered, so far. It writes its lines every 50 ms, so they are waited for."""
@@ -83,14 +84,17 @@ class Simulator:
 
 @contextlib.contextmanager
 def simulator(folder: Path, *options: str | Path, now: str = "2024-02-01T00:00:00Z", truth: bool = False,
-              first: str = "2020-01-01", seed: int = 7) -> Iterator[Simulator]:  # fmt: skip
-    """`tdm-sim` with its files in the folder. ``options`` are appended to its command line."""
+              first: str = "2020-01-01", seed: int = 7, exchange: str = "bybit") -> Iterator[Simulator]:  # fmt: skip
+    """`tdm-sim` with its files in the folder. ``options`` are appended to its command line.
+
+    ``exchange`` is what it simulates: one name, or several with commas between, of which the first gives the base_url.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     ready = folder / "sim.ready.json"
     ready.unlink(missing_ok=True)
     running = Simulator("", folder / "sim.log", folder / "truth.parquet" if truth else None)
     command: list[str | Path] = [SIM, "--port", "0", "--ready-file", ready, "--seed", str(seed), "--log", running.log]
-    command += ["--from", first, "--now", now, *options]
+    command += ["--from", first, "--now", now, "--exchanges", exchange, *options]
     if running.truth is not None:
         command += ["--truth", running.truth]
     with process(command, folder / "sim.err") as program:
@@ -101,12 +105,13 @@ def simulator(folder: Path, *options: str | Path, now: str = "2024-02-01T00:00:0
             return ready.exists()
 
         wait_for(listens, 120, "the simulator")
-        base_url = str(json.loads(ready.read_text())["base_urls"]["bybit"])
-        yield Simulator(base_url, running.log, running.truth)
+        base_urls = {str(name): str(url) for name, url in json.loads(ready.read_text())["base_urls"].items()}
+        yield Simulator(base_urls[exchange.partition(",")[0]], running.log, running.truth, base_urls)
 
 
-def write_config(folder: Path, base_url: str, rate_limit: float = 110, *, port: int = 8000, more: str = "") -> Path:
-    """A configuration of a store of its own in the folder."""
+def write_config(folder: Path, base_url: str, rate_limit: float = 110, *, port: int = 8000, more: str = "",
+                 exchange: str = "bybit") -> Path:  # fmt: skip
+    """A configuration of a store of its own in the folder, with that exchange. ``more`` is appended to it."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "config.yaml"
     path.write_text(
@@ -123,7 +128,7 @@ api:
   port: {port}
   log_level: warn
 exchange_clients:
-  bybit:
+  {exchange}:
     base_url: {base_url}
     rate_limit: {rate_limit}
 {more}"""

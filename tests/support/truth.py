@@ -28,12 +28,13 @@ class Bars:
         return Bars(self.open_time[inside], {name: values[inside] for name, values in self.columns.items()})
 
 
-def minutes(truth: Path, market: str, symbol: str) -> Bars:
+def minutes(truth: Path, market: str, symbol: str, exchange: str = "bybit") -> Bars:
     """The closed minutes of an instrument."""
+    instrument = (pc.field("market") == market) & (pc.field("symbol") == symbol) & (pc.field("exchange") == exchange)
     table = pq.read_table(
         truth,
         columns=["open_time", *FIELDS],
-        filters=(pc.field("market") == market) & (pc.field("symbol") == symbol) & (pc.field("timeframe") == "1m"),
+        filters=instrument & (pc.field("timeframe") == "1m"),
     ).sort_by("open_time")
     times = table["open_time"].cast("int64").to_numpy() // 1000
     return Bars(times, {name: table[name].to_numpy() for name in FIELDS})
