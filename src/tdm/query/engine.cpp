@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "tdm/query/detail/gaps.hpp"
+#include "tdm/query/detail/account.hpp"
+#include "tdm/query/detail/bases.hpp"
+#include "tdm/query/detail/derive.hpp"
+#include "tdm/query/detail/frames.hpp"
 #include "tdm/query/detail/held.hpp"
 #include "tdm/query/detail/patterns.hpp"
 #include "tdm/query/detail/range.hpp"
@@ -73,15 +76,20 @@ class Engine final : public MarketData {
   }
 
  private:
-  Result<std::vector<Series>> stored(const std::vector<std::string>& patterns);
+  enum class Derived : std::uint8_t { named, unknown };
+  Result<std::vector<Series>> stored(const std::vector<std::string>& patterns, Derived derived = Derived::unknown);
   Result<std::vector<Series>> served(const Pattern& pattern, std::stop_token stop);
   Result<Series> named(const std::string& text, std::stop_token stop);
   Result<detail::Window> window(const Series& series, const Text& start, const Text& end,
                                 const store::Manifest* manifest) const;
   Result<ingest::FillReport> fill(const Series& series, const detail::Window& window, const OnProgress& on_progress,
                                   std::stop_token stop);
-  Result<Coverage> coverage_of(const store::Manifest& manifest, const detail::Bounds& bounds) const;
-  Result<store::Manifest> manifest_of(const Series& series) const;
+  Result<Series> filled_for(const Series& series, const Text& start, const Text& end) const;
+  Result<Coverage> coverage_of(const Series& series, const store::Manifest& manifest,
+                               const detail::Bounds& bounds) const;
+  TimeRange stored_bars(const Series& series, const store::Manifest& manifest, const detail::Bounds& bounds) const;
+  Result<std::optional<detail::Held>> base_of(const Series& series, const detail::Bounds& bounds) const;
+  Result<store::Manifest> manifest_of(const Series& series, const detail::Bounds& bounds = {}) const;
 
   std::shared_ptr<store::Store> store_;
   std::shared_ptr<ingest::Filler> filler_;
@@ -93,7 +101,8 @@ class Engine final : public MarketData {
 
 // ---- which series
 
-Result<std::vector<Series>> Engine::stored(const std::vector<std::string>& patterns) {
+// A derived series is nothing that is stored; `named` finds one all the same that was named and can be made.
+Result<std::vector<Series>> Engine::stored(const std::vector<std::string>& patterns, Derived derived) {
   std::vector<Pattern> parsed;
   for (const auto& text : patterns) {
     auto pattern = Pattern::parse(text);
@@ -116,6 +125,10 @@ Result<std::vector<Series>> Engine::stored(const std::vector<std::string>& patte
   // A pattern may match nothing; a series that was named must be there.
   for (std::size_t i = 0; i < parsed.size(); ++i) {
     if (used[i] || detail::is_glob(patterns[i])) continue;
+    if (auto series = Series::parse(patterns[i]); derived == Derived::named && series && manifest_of(*series)) {
+      found.push_back(*std::move(series));
+      continue;
+    }
     std::vector<std::string> names;
     for (const auto& summary : *all) names.push_back(summary.series.text());
     return fail(ErrorCode::not_found, fmt::format("nothing of {} is stored", patterns[i]), "series",
@@ -151,9 +164,12 @@ Result<std::vector<Series>> Engine::served(const Pattern& pattern, std::stop_tok
       if (!*listing) continue;
       for (const auto& instrument : **listing)
         for (const auto kind : traits.price_kinds)
-          for (const auto timeframe : traits.native) {
+          for (const auto timeframe : Timeframe::all()) {
             Series series{instrument.id, kind, timeframe};
-            if (!pattern.matches(series)) continue;
+            // A glob means what the exchange has; who names a timeframe may mean one that is derived.
+            const bool named = pattern.timeframe == timeframe.name();
+            if (!pattern.matches(series) || !(named || detail::is_native(series, traits))) continue;
+            if (!detail::fetched_of(detail::bases_of(series, timeframe, traits), traits)) continue;
             if (found.size() == kMaxSeries)
               return fail(ErrorCode::invalid_argument,
                           fmt::format("the pattern matches more than {} series: say more of it", kMaxSeries), "series");
@@ -208,20 +224,39 @@ Result<detail::Window> Engine::window(const Series& series, const Text& start, c
                         clock_.now(series.instrument.exchange.text()), Straddle::withhold);
 }
 
+// The series that a fill of this one brings into the store: itself where the exchange has it, else the one that it is
+// derived from.
+Result<Series> Engine::filled_for(const Series& series, const Text& start, const Text& end) const {
+  const auto traits = resolver_.check_served(series);
+  if (!traits) return std::unexpected{traits.error()};
+  if (detail::is_native(series, **traits)) return series;
+  const auto bounds = detail::parse_bounds(start, end);
+  if (!bounds) return std::unexpected{bounds.error()};
+  const auto bases = detail::bases_of(series, series.timeframe, **traits);
+  const auto held = detail::most_complete(*store_, series, series.timeframe, bases, std::nullopt,
+                                          [&](const store::Manifest& manifest) {
+                                            return *window(series, start, end, &manifest);  // the bounds are parsed
+                                          });
+  if (!held) return std::unexpected{held.error()};
+  if (*held && (*held)->whole) return (*held)->manifest.series;
+  return detail::fetched_of(bases, **traits).value();  // check_served knows that there is one
+}
+
 Result<Estimate> Engine::estimate(const Series& series, Text start, Text end, std::stop_token stop) {
   if (stop.stop_requested()) return fail(ErrorCode::cancelled, "the estimate was cancelled");
-  if (auto checked = resolver_.check_served(series); !checked) return std::unexpected{checked.error()};
+  const auto filled = filled_for(series, start, end);
+  if (!filled) return std::unexpected{filled.error()};
   const auto& exchange = series.instrument.exchange.text();
   const auto connector = resolver_.connector(exchange);
   if (!connector) return std::unexpected{connector.error()};
-  const auto manifest = store_->manifest(series);
+  const auto manifest = store_->manifest(*filled);
   if (!manifest) return std::unexpected{manifest.error()};
   const auto* stored = *manifest ? &**manifest : nullptr;
   const auto resolved = window(series, start, end, stored);
   if (!resolved) return std::unexpected{resolved.error()};
-  const auto bars = reader_.since_launch(series, resolved->bars, stored);
-  const auto plan = ingest::make_plan(series, bars, stored, **connector, clock_.now(exchange));
-  return Estimate{series,     resolved->stated, series.timeframe.count(bars), plan.missing_bars, plan.requests,
+  const auto bars = reader_.since_launch(*filled, resolved->bars, stored);
+  const auto plan = ingest::make_plan(*filled, bars, stored, **connector, clock_.now(exchange));
+  return Estimate{*filled,    resolved->stated, filled->timeframe.count(bars), plan.missing_bars, plan.requests,
                   plan.bytes, plan.seconds};
 }
 
@@ -238,25 +273,30 @@ Result<ingest::FillReport> Engine::backfill(const Series& series, Text start, Te
                                             std::stop_token stop) {
   const auto known = named(series.text(), stop);
   if (!known) return std::unexpected{known.error()};
-  const auto manifest = store_->manifest(*known);
+  const auto filled = filled_for(*known, start, end);
+  if (!filled) return std::unexpected{filled.error()};
+  const auto manifest = store_->manifest(*filled);
   if (!manifest) return std::unexpected{manifest.error()};
-  const auto resolved = window(*known, start, end, *manifest ? &**manifest : nullptr);
+  auto resolved = window(*known, start, end, *manifest ? &**manifest : nullptr);
   if (!resolved) return std::unexpected{resolved.error()};
-  return fill(*known, *resolved, on_progress, std::move(stop));
+  // Parts that closed after the last whole bar are not asked for.
+  resolved->to_now = resolved->to_now && *filled == *known;
+  return fill(*filled, *resolved, on_progress, std::move(stop));
 }
 
 Result<ingest::FillReport> Engine::update(const Series& series, const OnProgress& on_progress, std::stop_token stop) {
   const auto manifest = manifest_of(series);
   if (!manifest) return std::unexpected{manifest.error()};
+  const auto& stored = manifest->series;
   if (!manifest->watermark)
     return fail(ErrorCode::not_found,
-                fmt::format("{} has no watermark to go on from: tdm backfill '{}' --start DATE first", series.text(),
-                            series.text()),
+                fmt::format("{} has no watermark to go on from: tdm backfill '{}' --start DATE first", stored.text(),
+                            stored.text()),
                 "series");
   auto begin = *manifest->watermark;
   if (!manifest->tail.open_time.empty()) begin = std::min(begin, manifest->tail.open_time.front());
-  return fill(series,
-              detail::settle(begin, std::nullopt, series.timeframe, clock_.now(series.instrument.exchange.text()),
+  return fill(stored,
+              detail::settle(begin, std::nullopt, stored.timeframe, clock_.now(stored.instrument.exchange.text()),
                              Straddle::withhold),
               on_progress, std::move(stop));
 }
@@ -294,11 +334,25 @@ Result<std::vector<Instrument>> Engine::instruments(const InstrumentsRequest& re
 
 // ---- what is stored
 
-Result<store::Manifest> Engine::manifest_of(const Series& series) const {
+// Of the series, or of the stored one that it is best derived from.
+Result<store::Manifest> Engine::manifest_of(const Series& series, const detail::Bounds& bounds) const {
   auto manifest = store_->manifest(series);
   if (!manifest) return std::unexpected{std::move(manifest).error()};
-  if (!*manifest) return fail(ErrorCode::not_found, fmt::format("nothing of {} is stored", series.text()), "series");
-  return **std::move(manifest);
+  if (*manifest) return **std::move(manifest);
+  auto base = base_of(series, bounds);
+  if (!base) return std::unexpected{std::move(base).error()};
+  if (!*base) return fail(ErrorCode::not_found, fmt::format("nothing of {} is stored", series.text()), "series");
+  return std::move((*base)->manifest);
+}
+
+Result<std::optional<detail::Held>> Engine::base_of(const Series& series, const detail::Bounds& bounds) const {
+  const auto traits = resolver_.check_served(series);
+  if (!traits) return std::nullopt;  // what cannot be had is not stored either
+  return detail::most_complete(*store_, series, series.timeframe, detail::bases_of(series, series.timeframe, **traits),
+                               std::nullopt, [&](const store::Manifest& manifest) {
+                                 const auto bars = stored_bars(series, manifest, bounds);
+                                 return detail::Window{.stated = bars, .bars = bars};
+                               });
 }
 
 Result<std::vector<SeriesInfo>> Engine::list(const std::vector<std::string>& patterns) {
@@ -315,41 +369,52 @@ Result<std::vector<SeriesInfo>> Engine::list(const std::vector<std::string>& pat
   return infos;
 }
 
-Result<Coverage> Engine::coverage_of(const store::Manifest& manifest, const detail::Bounds& bounds) const {
-  const auto& series = manifest.series;
-  Coverage coverage{.series = series, .watermark = manifest.watermark};
+// Without bounds the question is about what is stored, and only an end that was named is waited for.
+TimeRange Engine::stored_bars(const Series& series, const store::Manifest& manifest,
+                              const detail::Bounds& bounds) const {
   const auto whole = detail::held(manifest);
-  // Without bounds the question is about what is stored, and only an end that was named is waited for.
   const auto begin = bounds.begin.value_or(whole ? whole->begin() : bounds.end.value_or(TimePoint{}));
   const auto end = bounds.end.value_or(whole ? whole->end() : begin);
-  const auto range =
-      detail::settle(begin, end, series.timeframe, clock_.now(series.instrument.exchange.text()), Straddle::withhold)
-          .bars;
-  const auto rows = store_->read(manifest, range, {.columns = {"open_time"}, .include_tail = true});
-  if (!rows) return std::unexpected{rows.error()};
+  return detail::settle(begin, end, series.timeframe, clock_.now(series.instrument.exchange.text()), Straddle::withhold)
+      .bars;
+}
+
+Result<Coverage> Engine::coverage_of(const Series& series, const store::Manifest& manifest,
+                                     const detail::Bounds& bounds) const {
+  const detail::Grid grid{series.timeframe};
+  const detail::Account account{series, grid, manifest};
+  const auto range = stored_bars(series, manifest, bounds);
+  auto rows = store_->read(manifest, range, {.columns = {"open_time"}, .include_tail = true});
+  if (!rows) return std::unexpected{std::move(rows).error()};
+  if (account.derived())
+    rows = detail::derive(*rows, {}, {grid, manifest.series.timeframe, account.excused(range), false});
   const auto times = detail::open_times(*rows);
+  Coverage coverage{.series = series};
+  if (manifest.watermark) coverage.watermark = grid.open_of(*manifest.watermark);
   if (!times.empty()) {
     coverage.first = times.front();
     coverage.last = times.back();
   }
-  coverage.expected = series.timeframe.count(range);
+  coverage.expected = grid.count(range);
   coverage.present = static_cast<std::int64_t>(times.size());
-  coverage.confirmed = coverage.present - std::ranges::count_if(manifest.tail.open_time,
-                                                                [&](TimePoint time) { return range.contains(time); });
-  coverage.gap_count = static_cast<std::int64_t>(detail::touching(manifest.gaps, range).size());
+  const auto tail = account.tail(range);
+  coverage.confirmed = std::ranges::count_if(times, [&](TimePoint time) {
+    return std::ranges::none_of(tail, [&](TimeRange part) { return part.contains(time); });
+  });
+  coverage.gap_count = static_cast<std::int64_t>(account.recorded_gaps(range).size());
   return coverage;
 }
 
 Result<std::vector<Coverage>> Engine::coverage(const std::vector<std::string>& patterns, Text start, Text end) {
   const auto bounds = detail::parse_bounds(start, end);
   if (!bounds) return std::unexpected{bounds.error()};
-  const auto wanted = stored(patterns);
+  const auto wanted = stored(patterns, Derived::named);
   if (!wanted) return std::unexpected{wanted.error()};
   std::vector<Coverage> all;
   for (const auto& series : *wanted) {
-    const auto manifest = manifest_of(series);
+    const auto manifest = manifest_of(series, *bounds);
     if (!manifest) return std::unexpected{manifest.error()};
-    auto coverage = coverage_of(*manifest, *bounds);
+    auto coverage = coverage_of(series, *manifest, *bounds);
     if (!coverage) return std::unexpected{std::move(coverage).error()};
     all.push_back(*std::move(coverage));
   }
@@ -360,13 +425,14 @@ Result<std::vector<Gap>> Engine::gaps(const std::vector<std::string>& patterns, 
   const auto bounds = detail::parse_bounds(start, end);
   if (!bounds) return std::unexpected{bounds.error()};
   const auto range = TimeRange::of(bounds->begin.value_or(TimePoint::min()), bounds->end.value_or(TimePoint::max()));
-  const auto wanted = stored(patterns);
+  const auto wanted = stored(patterns, Derived::named);
   if (!wanted) return std::unexpected{wanted.error()};
   std::vector<Gap> all;
   for (const auto& series : *wanted) {
-    const auto manifest = manifest_of(series);
+    const auto manifest = manifest_of(series, *bounds);
     if (!manifest) return std::unexpected{manifest.error()};
-    auto found = detail::touching(manifest->gaps, range);
+    const detail::Grid grid{series.timeframe};
+    auto found = detail::Account{series, grid, *manifest}.recorded_gaps(range);
     all.insert(all.end(), std::make_move_iterator(found.begin()), std::make_move_iterator(found.end()));
   }
   return all;
@@ -386,8 +452,9 @@ Result<std::int64_t> Engine::accept_gaps(const Series& series, const std::string
     return fail(ErrorCode::invalid_argument, fmt::format("reason must have 1 to {} characters", kMaxReason), "reason");
   const auto bounds = detail::parse_bounds(range.substr(0, at), range.substr(at + kBetween.size()));
   if (!bounds) return std::unexpected{bounds.error()};
-  if (auto manifest = manifest_of(series); !manifest) return std::unexpected{std::move(manifest).error()};
-  return filler_->accept_gaps(series, TimeRange::of(*bounds->begin, *bounds->end), reason, std::move(stop));
+  const auto manifest = manifest_of(series, *bounds);
+  if (!manifest) return std::unexpected{manifest.error()};
+  return filler_->accept_gaps(manifest->series, TimeRange::of(*bounds->begin, *bounds->end), reason, std::move(stop));
 }
 
 Result<std::vector<CheckReport>> Engine::verify(const std::vector<std::string>& patterns) {

@@ -54,6 +54,7 @@ struct ReadRequest {
   std::optional<std::int64_t> limit{};  // rows of one page, 1..EngineOptions::page_rows; nothing: no paging
   std::optional<std::string> cursor{};
   std::optional<std::int64_t> read_through_bars{};  // nothing: what the engine was made with
+  std::optional<std::string> day_start{};  // "08:00": 1d, 1w and 1M begin at that time of day (UTC) and are derived
 };
 
 // Where an answer comes from and what it lacks (design: Read semantics). JSON-safe, <= 4 kB: at most the first 20 gaps.
@@ -70,7 +71,8 @@ struct Provenance {
   std::map<std::string, std::int64_t> sources;
   std::string finality;  // "confirmed" or "provisional from 2024-...Z"
   std::string open_rule;
-  std::optional<std::string> derived;  // base series when derived
+  std::optional<std::string> derived;      // base series when derived
+  std::optional<std::string> day_start{};  // "08:00" when days begin then
   std::optional<std::string> as_of;
   std::int64_t fetched = 0;        // bars fetched for this answer
   std::vector<std::string> notes;  // straddling bars withheld, ambiguity, two listings ...

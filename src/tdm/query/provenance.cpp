@@ -64,6 +64,7 @@ std::string to_json(const Provenance& provenance) {
   json["finality"] = provenance.finality;
   json["open_rule"] = provenance.open_rule;
   json["derived"] = optional_text(provenance.derived);
+  if (provenance.day_start) json["day_start"] = *provenance.day_start;
   json["as_of"] = optional_text(provenance.as_of);
   json["fetched"] = provenance.fetched;
   if (!provenance.notes.empty()) {

@@ -6,52 +6,17 @@
 #include <limits>
 #include <type_traits>
 
+#include "tdm/query/detail/frame_builder.hpp"  // FrameBuilder
+
 namespace tdm::query::detail {
 namespace {
 
 constexpr std::string_view kDefaultColumns[] = {"open", "high", "low", "close", "volume"};
 constexpr std::string_view kCloseTime = "close_time";
 
-// Columns that a frame owns beside those that it views.
-class Builder {
- public:
-  explicit Builder(std::size_t rows) { frame_.rows = rows; }
-
-  void view(const Column& column) { frame_.columns.push_back(column); }
-
-  template <class T>
-  void add(std::string name, std::vector<T> values, std::vector<std::uint8_t> valid = {}) {
-    const auto& kept = std::get<std::vector<T>>(owned_->values.emplace_back(std::move(values)));
-    const auto& mask = owned_->masks.emplace_back(std::move(valid));
-    frame_.columns.push_back(Column{std::move(name), std::span<const T>{kept}, mask});
-  }
-
-  void add(std::string name, TextColumn text) {
-    frame_.columns.push_back(Column{std::move(name), &owned_->texts.emplace_back(std::move(text))});
-  }
-
-  Frame build(std::shared_ptr<const void> viewed) {
-    owned_->viewed = std::move(viewed);
-    frame_.owner = std::move(owned_);
-    return std::move(frame_);
-  }
-
- private:
-  using Values = std::variant<std::vector<double>, std::vector<std::int64_t>, std::vector<std::int32_t>,
-                              std::vector<std::uint32_t>, std::vector<TimePoint>>;
-  struct Owned {
-    std::deque<Values> values;  // a deque: what is viewed must not move
-    std::deque<std::vector<std::uint8_t>> masks;
-    std::deque<TextColumn> texts;
-    std::shared_ptr<const void> viewed;
-  };
-  std::shared_ptr<Owned> owned_ = std::make_shared<Owned>();
-  Frame frame_;
-};
-
-std::vector<TimePoint> close_times(std::span<const TimePoint> open_times, Timeframe timeframe) {
+std::vector<TimePoint> close_times(std::span<const TimePoint> open_times, const Grid& grid) {
   std::vector<TimePoint> times(open_times.size());
-  std::ranges::transform(open_times, times.begin(), [&](TimePoint time) { return timeframe.close_of(time); });
+  std::ranges::transform(open_times, times.begin(), [&](TimePoint time) { return grid.close_of(time); });
   return times;
 }
 
@@ -95,8 +60,8 @@ std::vector<double> carried_closes(const std::vector<std::size_t>& rows, std::sp
 
 // A column of numbers with its made rows. `made(slot)` is the value of a made row, nothing = null.
 template <class T, class Made>
-void spread(Builder& builder, const Column& column, std::span<const T> values, const std::vector<std::size_t>& rows,
-            Made made) {
+void spread(FrameBuilder& builder, const Column& column, std::span<const T> values,
+            const std::vector<std::size_t>& rows, Made made) {
   std::vector<T> out(rows.size());
   std::vector<std::uint8_t> valid(rows.size(), 1);
   bool nulls = false;
@@ -112,7 +77,7 @@ void spread(Builder& builder, const Column& column, std::span<const T> values, c
   builder.add(column.name, std::move(out), std::move(valid));
 }
 
-void spread(Builder& builder, const Column& column, const TextColumn& text, const std::vector<std::size_t>& rows) {
+void spread(FrameBuilder& builder, const Column& column, const TextColumn& text, const std::vector<std::size_t>& rows) {
   TextColumn out;
   for (const auto row : rows) row == kMade ? out.append_null() : out.append(text[row]);
   builder.add(column.name, std::move(out));
@@ -156,20 +121,20 @@ Result<Selection> select(const std::vector<std::string>& asked, Layer layer) {
   return selection;
 }
 
-Frame arrange(const Frame& base, const std::vector<std::string>& answer, Timeframe timeframe) {
-  Builder builder{base.rows};
+Frame arrange(const Frame& base, const std::vector<std::string>& answer, const Grid& grid) {
+  FrameBuilder builder{base.rows};
   builder.view(base.columns.front());
   for (const auto& name : answer) {
     if (const auto* column = base.find(name))
       builder.view(*column);
     else if (name == kCloseTime)
-      builder.add(name, close_times(open_times(base), timeframe));
+      builder.add(name, close_times(open_times(base), grid));
   }
   return builder.build(base.owner);
 }
 
 Frame rows_of(const Frame& base, std::size_t first, std::size_t last) {
-  Builder builder{last - first};
+  FrameBuilder builder{last - first};
   for (const auto& column : base.columns) {
     std::visit(
         [&]<class Data>(const Data& data) {
@@ -189,7 +154,7 @@ Frame fill(const Frame& base, const std::vector<TimePoint>& slots, Fill how, std
   const auto rows = row_of_slots(open_times(base), slots);
   const auto carried = carried_closes(rows, std::get<std::span<const double>>(base.find("close")->data), before);
 
-  Builder builder{slots.size()};
+  FrameBuilder builder{slots.size()};
   builder.add("open_time", slots);
   for (const auto& column : base.columns) {
     if (column.name == "open_time") continue;

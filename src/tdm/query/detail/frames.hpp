@@ -1,14 +1,12 @@
 #pragma once
 
-#include <deque>
-#include <memory>
 #include <optional>
+#include <span>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "tdm/core/bar.hpp"           // Frame, Column
-#include "tdm/core/timeframe.hpp"     // Timeframe
+#include "tdm/query/detail/grid.hpp"  // Grid
 #include "tdm/query/market_data.hpp"  // Layer, Fill
 
 // From what a store returns to what a caller asked for. Pure.
@@ -24,7 +22,7 @@ struct Selection {
 Result<Selection> select(const std::vector<std::string>& asked, Layer layer);
 
 // open_time and the columns of the answer; views `base` and keeps it alive.
-Frame arrange(const Frame& base, const std::vector<std::string>& answer, Timeframe timeframe);
+Frame arrange(const Frame& base, const std::vector<std::string>& answer, const Grid& grid);
 
 // Rows [first, last).
 Frame rows_of(const Frame& base, std::size_t first, std::size_t last);

@@ -40,9 +40,9 @@ std::string ways_on(const Series& series, const Gap& gap) {
 }
 
 // The UTC day that holds t, or the bar where bars are longer than a day.
-TimeRange day_of(Timeframe timeframe, TimePoint t) {
+TimeRange day_of(const Grid& grid, TimePoint t) {
   constexpr std::chrono::days kDay{1};
-  if (timeframe.nominal_length() > kDay) return TimeRange::of(t, timeframe.close_of(t));
+  if (grid.timeframe().nominal_length() >= kDay) return TimeRange::of(grid.open_of(t), grid.close_of(grid.open_of(t)));
   const TimePoint midnight = std::chrono::floor<std::chrono::days>(t);
   return TimeRange::of(midnight, midnight + kDay);
 }
@@ -61,11 +61,11 @@ std::vector<Gap> touching(const std::vector<Gap>& ledger, TimeRange range) {
   return found;
 }
 
-Gap unrecorded(const Series& series, TimeRange range, GapCause cause, std::string_view evidence) {
+Gap unrecorded(const Series& series, const Grid& grid, TimeRange range, GapCause cause, std::string_view evidence) {
   return Gap{.id = 0,
              .series = series,
              .range = range,
-             .bars = series.timeframe.count(range),
+             .bars = grid.count(range),
              .cause = cause,
              .evidence = std::string{evidence},
              .state = GapState::open,
@@ -75,14 +75,14 @@ Gap unrecorded(const Series& series, TimeRange range, GapCause cause, std::strin
              .accepted_reason = {}};
 }
 
-std::vector<TimeRange> absent(std::span<const TimePoint> times, Timeframe timeframe, TimeRange range) {
+std::vector<TimeRange> absent(std::span<const TimePoint> times, const Grid& grid, TimeRange range) {
   std::vector<TimeRange> holes;
-  auto expected = timeframe.ceil(range.begin());
+  auto expected = grid.ceil(range.begin());
   for (const auto time : times) {
     if (time < expected) continue;
     if (time >= range.end()) break;
     if (expected < time) holes.push_back(TimeRange::of(expected, time));
-    expected = timeframe.close_of(timeframe.open_of(time));
+    expected = grid.close_of(grid.open_of(time));
   }
   if (expected < range.end()) holes.push_back(TimeRange::of(expected, range.end()));
   return holes;
@@ -95,14 +95,15 @@ std::vector<TimeRange> ranges_of(const std::vector<Gap>& gaps) {
   return ranges;
 }
 
-std::int64_t bars_outside(Timeframe timeframe, TimeRange range, std::vector<TimeRange> ranges) {
+std::int64_t bars_outside(const Grid& grid, TimeRange range, std::vector<TimeRange> ranges) {
   std::int64_t bars = 0;
-  for (const auto part : subtract(range, std::move(ranges))) bars += timeframe.count(part);
+  for (const auto part : subtract(range, std::move(ranges))) bars += grid.count(part);
   return bars;
 }
 
-std::vector<Gap> low_quality_days(const Series& series, TimeRange range, std::span<const TimePoint> times,
-                                  const std::vector<Gap>& gaps, const std::vector<TimeRange>& withheld, double least) {
+std::vector<Gap> low_quality_days(const Series& series, const Grid& grid, TimeRange range,
+                                  std::span<const TimePoint> times, const std::vector<Gap>& gaps,
+                                  const std::vector<TimeRange>& withheld, double least) {
   std::vector<TimeRange> no_loss = withheld;
   for (const auto& gap : gaps)
     if (is_no_loss(gap)) no_loss.push_back(gap.range);
@@ -110,15 +111,15 @@ std::vector<Gap> low_quality_days(const Series& series, TimeRange range, std::sp
 
   std::vector<Gap> days;
   for (auto at = range.begin(); at < range.end();) {
-    const auto whole = day_of(series.timeframe, at);
+    const auto whole = day_of(grid, at);
     const auto day = whole.intersect(range);
     at = whole.end();
-    const auto expected = bars_outside(series.timeframe, day, no_loss);
+    const auto expected = bars_outside(grid, day, no_loss);
     const auto present = rows_in(times, day);
     if (present >= expected) continue;
     const double completeness = static_cast<double>(present) / static_cast<double>(expected);
     if (completeness >= least) continue;
-    auto gap = unrecorded(series, day, GapCause::low_quality,
+    auto gap = unrecorded(series, grid, day, GapCause::low_quality,
                           fmt::format("completeness {:.4f} is below min_quality {:.4f}", completeness, least));
     gap.bars = expected - present;
     days.push_back(std::move(gap));

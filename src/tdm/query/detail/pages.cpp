@@ -28,6 +28,14 @@ std::optional<std::array<std::uint64_t, kNumbers>> parse_numbers(std::string_vie
   return numbers;
 }
 
+// Nothing when the text is not one of ours.
+std::optional<std::array<std::uint64_t, kNumbers>> checked_numbers(const std::string& text) {
+  auto numbers = parse_numbers(text);
+  if (numbers && hash(std::string_view{text}.substr(0, kDigits * (kNumbers - 1)), hash(kForm)) != numbers->back())
+    return std::nullopt;
+  return numbers;
+}
+
 std::uint64_t unsigned_us(TimePoint time) { return static_cast<std::uint64_t>(to_us(time)); }
 TimePoint time_of(std::uint64_t us) { return from_us(static_cast<std::int64_t>(us)); }
 
@@ -43,10 +51,14 @@ std::string encode(const Cursor& cursor) {
   return text;
 }
 
+bool belongs(const std::string& text, std::uint64_t request) {
+  const auto numbers = checked_numbers(text);
+  return numbers && numbers->front() == request;
+}
+
 Result<Cursor> decode(const std::string& text, std::uint64_t request, std::int64_t dataset_version) {
-  const auto numbers = parse_numbers(text);
-  if (!numbers || hash(std::string_view{text}.substr(0, kDigits * (kNumbers - 1)), hash(kForm)) != numbers->back())
-    return refuse("is not one that an answer gave as next_cursor");
+  const auto numbers = checked_numbers(text);
+  if (!numbers) return refuse("is not one that an answer gave as next_cursor");
   Cursor cursor{(*numbers)[0],
                 static_cast<std::int64_t>((*numbers)[1]),
                 TimeRange::of(time_of((*numbers)[2]), time_of((*numbers)[3])),
@@ -75,17 +87,17 @@ std::uint64_t digest(const Series& series, const ReadRequest& request) {
                   std::to_underlying(request.straddle), std::to_underlying(request.fill), request.include_open,
                   request.confirmed_only, request.min_quality.value_or(-1));
   for (const auto& column : request.columns) words += column + "\n";
+  if (request.day_start) words += "day_start=" + *request.day_start;
   return hash(words);
 }
 
-TimeRange page_of(Timeframe timeframe, TimeRange range, const std::vector<TimeRange>& holes, std::int64_t limit) {
+TimeRange page_of(const Grid& grid, TimeRange range, const std::vector<TimeRange>& holes, std::int64_t limit) {
   const auto runs = subtract(range, holes);
   if (runs.empty()) return TimeRange::of(range.end(), range.end());
   std::int64_t wanted = limit;
   for (const auto run : runs) {
-    const auto bars = timeframe.count(run);
-    if (bars >= wanted)
-      return TimeRange::of(runs.front().begin(), timeframe.advance(timeframe.ceil(run.begin()), wanted));
+    const auto bars = grid.count(run);
+    if (bars >= wanted) return TimeRange::of(runs.front().begin(), grid.advance(grid.ceil(run.begin()), wanted));
     wanted -= bars;
   }
   return TimeRange::of(runs.front().begin(), range.end());

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tdm/core/gap.hpp"           // TimeRange
+#include "tdm/query/detail/grid.hpp"  // Grid
 #include "tdm/query/market_data.hpp"  // ReadRequest
 
 // Answers in pages. Pure.
@@ -23,6 +24,8 @@ struct Cursor {
 std::string encode(const Cursor& cursor);
 // invalid_argument when the text is not one of ours, is of another request or of an older version of the data.
 Result<Cursor> decode(const std::string& text, std::uint64_t request, std::int64_t dataset_version);
+// True when it is one of ours and of this request.
+bool belongs(const std::string& text, std::uint64_t request);
 
 // What a request asks for, apart from limit and cursor: equal requests have equal digests, in every process.
 std::uint64_t digest(const Series& series, const ReadRequest& request);
@@ -30,6 +33,6 @@ std::uint64_t digest(const Series& series, const ReadRequest& request);
 std::uint64_t hash(std::string_view bytes, std::uint64_t seed = 0xcbf29ce484222325);
 
 // The part of `range` that holds `limit` bars outside of `holes`; it begins at the first such bar, or is empty.
-TimeRange page_of(Timeframe timeframe, TimeRange range, const std::vector<TimeRange>& holes, std::int64_t limit);
+TimeRange page_of(const Grid& grid, TimeRange range, const std::vector<TimeRange>& holes, std::int64_t limit);
 
 }  // namespace tdm::query::detail

@@ -1,6 +1,9 @@
 #include "tdm/query/detail/range.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <chrono>
 
 namespace tdm::query::detail {
 
@@ -27,25 +30,44 @@ Result<Bounds> parse_bounds(const Text& start, const Text& end) {
   return bounds;
 }
 
-Window settle(TimePoint begin, std::optional<TimePoint> end, Timeframe timeframe, TimePoint now, Straddle straddle) {
+Result<Grid> parse_grid(Timeframe timeframe, const Text& day_start) {
+  if (!day_start) return Grid{timeframe};
+  const auto& text = *day_start;
+  const auto digits = [&](std::size_t at) { return (text[at] - '0') * 10 + (text[at + 1] - '0'); };
+  const bool formed = text.size() == 5 && text[2] == ':' && std::ranges::all_of(text, [&](const char& c) {
+                        return &c == &text[2] || (c >= '0' && c <= '9');
+                      });
+  if (!formed || digits(0) > 23 || digits(3) > 59)
+    return fail(
+        ErrorCode::invalid_argument,
+        fmt::format("day_start '{}' is no time of day; expected HH:MM in UTC, for example 08:00", text.substr(0, 64)),
+        "day_start");
+  if (timeframe.nominal_length() < std::chrono::days{1})
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("day_start is for timeframes of whole days: 1d 1w 1M; timeframe is {}", timeframe.name()),
+                "day_start");
+  return Grid{timeframe, std::chrono::hours{digits(0)} + std::chrono::minutes{digits(3)}};
+}
+
+Window settle(TimePoint begin, std::optional<TimePoint> end, const Grid& grid, TimePoint now, Straddle straddle) {
   Window window;
   if (!end || *end >= now) {
-    const auto closed = timeframe.open_of(now);  // every bar that opened before this one has ended
+    const auto closed = grid.open_of(now);  // every bar that opened before this one has ended
     window.to_now = true;
     window.stated = TimeRange::of(begin, closed);
-    window.bars = timeframe.whole_bars(window.stated);
+    window.bars = grid.whole_bars(window.stated);
     return window;
   }
   window.stated = TimeRange::of(begin, *end);
-  const auto last = timeframe.open_of(*end);
+  const auto last = grid.open_of(*end);
   if (last != *end && last >= begin) {
-    const auto close = timeframe.close_of(last);
+    const auto close = grid.close_of(last);
     if (straddle == Straddle::keep && close <= now)
       window.stated = TimeRange::of(begin, close);
     else
       window.straddling = last;
   }
-  window.bars = timeframe.whole_bars(window.stated);
+  window.bars = grid.whole_bars(window.stated);
   return window;
 }
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "tdm/core/time.hpp"          // TimePoint, TimeRange
-#include "tdm/core/timeframe.hpp"     // Timeframe
+#include "tdm/query/detail/grid.hpp"  // Grid
 #include "tdm/query/market_data.hpp"  // Straddle
 
 // What a user's words about time mean. Pure.
@@ -22,6 +22,9 @@ struct Bounds {
 // invalid_argument names start or end: no date, or start after end.
 Result<Bounds> parse_bounds(const Text& start, const Text& end);
 
+// The grid of a request: HH:MM as day_start moves the days, weeks and months. invalid_argument names day_start.
+Result<Grid> parse_grid(Timeframe timeframe, const Text& day_start);
+
 // A range that can be read: bounded, and nothing in it lies in the future.
 struct Window {
   TimeRange stated;                       // as every answer states it
@@ -29,7 +32,7 @@ struct Window {
   bool to_now = false;                    // its end is the last closed bar
   std::optional<TimePoint> straddling{};  // open time of a bar that begins in it and ends after it; withheld
 };
-Window settle(TimePoint begin, std::optional<TimePoint> end, Timeframe timeframe, TimePoint now, Straddle straddle);
+Window settle(TimePoint begin, std::optional<TimePoint> end, const Grid& grid, TimePoint now, Straddle straddle);
 
 // The same, ending already at `end`: where a window that reaches to now is known to stop earlier.
 Window cut(const Window& window, TimePoint end);

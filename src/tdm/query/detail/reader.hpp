@@ -8,7 +8,10 @@
 #include <string>
 
 #include "tdm/ingest/ingest.hpp"          // Filler, Plan
+#include "tdm/query/detail/account.hpp"   // Account
+#include "tdm/query/detail/derive.hpp"    // Derivation
 #include "tdm/query/detail/frames.hpp"    // Selection
+#include "tdm/query/detail/grid.hpp"      // Grid
 #include "tdm/query/detail/range.hpp"     // Window, Bounds
 #include "tdm/query/detail/resolver.hpp"  // Resolver
 #include "tdm/query/market_data.hpp"      // ReadRequest, Answer
@@ -28,7 +31,8 @@ class ExchangeClock {
   std::map<std::string, Micros, std::less<>> ahead_;
 };
 
-// One historical read: manifest -> what is missing -> fill -> read -> account for what is absent.
+// One historical read: which stored series answers -> what is missing -> fill -> read -> derive where that series is
+// not the one that was asked for -> account for what is absent.
 class Reader {
  public:
   Reader(store::Store& store, ingest::Filler& filler, Resolver& resolver, ExchangeClock& clock,
@@ -44,8 +48,11 @@ class Reader {
   struct Task {
     const ReadRequest& request;
     Series series;
+    Grid grid;
     const sources::Connector* connector;
     const sources::MarketTraits* traits;
+    std::vector<Series> bases;  // that can answer, in order of preference
+    Series fetched;             // the one of them that is fetched
     Bounds bounds;
     Selection selection;
     std::optional<TimePoint> as_of;
@@ -53,35 +60,45 @@ class Reader {
     std::string note;
     bool fetches() const { return request.fetch == Fetch::automatic && !as_of && !request.cursor; }
     bool include_tail() const { return request.include_open || !request.confirmed_only; }
+    // Cursors of one request over two bases are not exchangeable.
+    std::uint64_t digest_over(const Series& base) const;
   };
   // What of the series this answer is about.
   struct Scope {
-    store::Manifest manifest;
+    store::Manifest manifest;  // of the base: the series itself, or the one that it is derived from
     Window window;
     TimeRange page{};  // bars of this page
     std::int64_t skip = 0;
     std::int64_t fetched = 0;
     std::vector<Gap> gaps{};                 // of the whole range
     std::vector<TimeRange> withheld_tail{};  // provisional bars of the range that are left out
+    const Series& base() const { return manifest.series; }
+    Account account(const Task& task) const { return {task.series, task.grid, manifest}; }
+  };
+  struct Rows {
+    Frame frame;
+    std::size_t stored = 0;  // rows that the store gave for it
   };
 
   Result<Task> prepare(const ReadRequest& request, std::stop_token stop);
-  Result<store::Manifest> manifest_of(const Task& task) const;
+  Result<store::Manifest> choose(const Task& task) const;
+  Result<store::Manifest> manifest_of(const Task& task, const Series& base) const;
   Result<Scope> open_scope(const Task& task, const OnProgress& on_progress, std::stop_token stop);
   Result<void> fill_missing(const Task& task, Scope& scope, const OnProgress& on_progress, std::stop_token stop);
   Window window_of(const Task& task, const store::Manifest& manifest) const;
-  Error backfill_required(const Task& task, const ingest::Plan& plan, std::int64_t bars, std::int64_t limit) const;
+  Error backfill_required(const ingest::Plan& plan, std::int64_t bars, std::int64_t limit) const;
   void account(const Task& task, Scope& scope) const;
   void choose_page(const Task& task, Scope& scope) const;
   Result<Answer> answer(const Task& task, Scope scope) const;
-  Result<Frame> read_rows(const Task& task, const Scope& scope) const;
+  Result<Rows> read_page(const Task& task, const Scope& scope) const;
+  Result<Rows> read_bars(const Task& task, const Scope& scope, TimeRange range, std::vector<std::string> columns) const;
   Result<Frame> filled(const Task& task, const Scope& scope, const Frame& frame) const;
   Result<std::optional<double>> close_before(const Task& task, const Scope& scope) const;
   void note_unexplained(const Task& task, Scope& scope, const Frame& frame) const;
   Result<void> apply_gap_policy(const Task& task, Scope& scope, const Frame& frame, Answer& answer) const;
-  Result<void> describe(const Task& task, const Scope& scope, const Frame& frame, Answer& answer) const;
-  Result<void> count_sources(const Task& task, const Scope& scope, const Frame& frame, Provenance& provenance) const;
-  bool count_by_segments(const Task& task, const Scope& scope, const Frame& frame, Provenance& provenance) const;
+  Result<void> describe(const Task& task, const Scope& scope, const Rows& rows, Answer& answer) const;
+  Result<void> count_sources(const Task& task, const Scope& scope, const Rows& page, Provenance& provenance) const;
+  bool count_by_segments(const Task& task, const Scope& scope, std::size_t rows, Provenance& provenance) const;
 
   store::Store& store_;
   ingest::Filler& filler_;

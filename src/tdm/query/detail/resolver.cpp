@@ -1,5 +1,6 @@
 #include "tdm/query/detail/resolver.hpp"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -7,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "tdm/query/detail/bases.hpp"     // bases_of
 #include "tdm/query/detail/patterns.hpp"  // upper
 #include "tdm/telemetry/log.hpp"          // log
 
@@ -21,6 +23,12 @@ constexpr std::size_t kSuggestions = 3;
 
 std::string key_of(const Words& words) {
   return fmt::format("{}\n{}\n{}", words.exchange, words.market.value_or(""), words.symbol);
+}
+
+bool is_served(const Grid& grid, const sources::MarketTraits& traits) {
+  return std::ranges::any_of(traits.native, [&](Timeframe native) {
+    return (native == grid.timeframe() && grid.day_start() == Micros{0}) || grid.is_made_of(native);
+  });
 }
 
 std::string shown(std::string_view text) { return std::string{text.substr(0, 64)}; }
@@ -92,15 +100,23 @@ Result<const sources::MarketTraits*> Resolver::market(const sources::Connector& 
   return fail(ErrorCode::invalid_argument, std::move(message), "market", std::move(names));
 }
 
-Result<const sources::MarketTraits*> Resolver::check_served(const Series& series) const {
+Result<const sources::MarketTraits*> Resolver::check_served(const Series& series, const Grid& grid) const {
   const auto exchange = connector(series.instrument.exchange.text());
   if (!exchange) return std::unexpected{exchange.error()};
   const auto traits = market(**exchange, series.instrument.market.text());
   if (!traits) return traits;
-  if (const auto& native = (*traits)->native; std::ranges::find(native, series.timeframe) == native.end()) {
-    auto names = texts_of(native, [](Timeframe timeframe) { return timeframe.name(); });
-    auto message = fmt::format("{} {} has no bars of {}; it has: {}", (*exchange)->exchange(), (*traits)->name,
-                               series.timeframe.name(), fmt::join(names, " "));
+  if (const auto day_start = grid.day_start(); !is_served(grid, **traits)) {
+    std::vector<std::string> names;
+    for (const auto each : Timeframe::all())
+      if (is_served(Grid{each}, **traits)) names.emplace_back(each.name());
+    if (day_start != Micros{0} && is_served(Grid{series.timeframe}, **traits))
+      return fail(ErrorCode::invalid_argument,
+                  fmt::format("{} {} has no bars that make up a day that begins at {:%H:%M}", (*exchange)->exchange(),
+                              (*traits)->name, std::chrono::duration_cast<std::chrono::seconds>(day_start)),
+                  "day_start");
+    auto message =
+        fmt::format("{} {} has no bars of {}, nor any that make them up; it has: {}", (*exchange)->exchange(),
+                    (*traits)->name, series.timeframe.name(), fmt::join(names, " "));
     return fail(ErrorCode::invalid_argument, std::move(message), "timeframe", std::move(names));
   }
   if (const auto& kinds = (*traits)->price_kinds; std::ranges::find(kinds, series.price_kind) == kinds.end()) {
@@ -254,15 +270,20 @@ Resolver::Found Resolver::find(const Words& words, const Candidate& candidate, F
 
 Resolver::Found Resolver::find_stored_bars(const Words& words, const Candidate& candidate) const {
   if (!words.timeframe) return std::nullopt;
+  const auto found = connectors_.find(words.exchange);
+  const auto* traits = found == connectors_.end() ? nullptr : sources::find_market(*found->second, candidate.market);
+  if (traits == nullptr) return std::nullopt;
   for (const auto& spelled : {candidate.symbol, upper(candidate.symbol)}) {
     const auto exchange = Exchange::parse(words.exchange);
     const auto market = Market::parse(candidate.market);
     const auto symbol = Symbol::parse(spelled);
     if (!exchange || !market || !symbol) continue;
-    const InstrumentId id{*exchange, *market, *symbol};
-    const auto manifest = store_->manifest(Series{id, words.price_kind, *words.timeframe});
-    if (!manifest) return std::unexpected{manifest.error()};
-    if (*manifest) return id;
+    const Series wanted{InstrumentId{*exchange, *market, *symbol}, words.price_kind, *words.timeframe};
+    for (const auto& base : bases_of(wanted, Grid{*words.timeframe}, *traits)) {
+      const auto manifest = store_->manifest(base);
+      if (!manifest) return std::unexpected{manifest.error()};
+      if (*manifest) return wanted.instrument;
+    }
   }
   return std::nullopt;
 }

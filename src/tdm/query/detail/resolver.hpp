@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tdm/ingest/ingest.hpp"      // Connectors, Filler
+#include "tdm/query/detail/grid.hpp"  // Grid
 #include "tdm/query/engine.hpp"       // EngineOptions
 #include "tdm/query/market_data.hpp"  // Fetch
 
@@ -42,8 +43,12 @@ class Resolver {
   Result<const sources::Connector*> connector(const std::string& exchange) const;
   // invalid_argument with the list.
   Result<const sources::MarketTraits*> market(const sources::Connector& connector, const std::string& name) const;
-  // What the exchange itself serves of the instrument; invalid_argument names the native timeframes or price kinds.
-  Result<const sources::MarketTraits*> check_served(const Series& series) const;
+  // Whether bars of the grid can be had of the instrument, as the exchange serves them or derived; invalid_argument
+  // names the timeframes or price kinds that can.
+  Result<const sources::MarketTraits*> check_served(const Series& series, const Grid& grid) const;
+  Result<const sources::MarketTraits*> check_served(const Series& series) const {
+    return check_served(series, Grid{series.timeframe});
+  }
 
   Result<Resolved> resolve(const Words& words, Fetch fetch, std::stop_token stop);
   // The catalogue's entry; unknown_symbol with the nearest names.

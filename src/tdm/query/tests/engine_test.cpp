@@ -24,7 +24,10 @@ TEST_F(TheEngine, PatternsExpandOverTheInstrumentsOfTheExchange) {
   EXPECT_EQ(expanded({"bybit.linear.btcusdt@1h"}), Texts{"bybit.linear.BTCUSDT@1h"});
   EXPECT_EQ(expanded({"bybit.linear.*XYZ@1m"}), Texts{"not_found"});
   EXPECT_EQ(expanded({"bybit.linear.BTCUSDX@1m"}), Texts{"unknown_symbol"});
-  EXPECT_EQ(expanded({"bybit.linear.BTCUSDT@8h"}), Texts{"invalid_argument"});
+  EXPECT_EQ(expanded({"bybit.linear.BTCUSDT@8h"}), Texts{"bybit.linear.BTCUSDT@8h"});  // derived
+  EXPECT_EQ(expanded({"bybit.inverse.BTCUSD@30m"}), Texts{"invalid_argument"});
+  EXPECT_EQ(expanded({"bybit.linear.*@8h"}), (Texts{"bybit.linear.BTCUSDT@8h", "bybit.linear.ETHUSDT@8h"}));
+  EXPECT_EQ(expanded({"bybit.inverse.*@?h"}).size(), 4u);  // 1h 2h 4h 6h, and not 8h
   EXPECT_EQ(expanded({"bybit.linear.*"}), Texts{"invalid_argument"});
   EXPECT_EQ(expanded({"kraken.spot.BTC@1h"}), Texts{"unknown_exchange"});
   EXPECT_EQ(expanded({}), Texts{"invalid_argument"});

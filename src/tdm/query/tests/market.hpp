@@ -33,7 +33,8 @@ class Venue final : public sources::Connector {
       sources::MarketTraits traits;
       traits.name = name;
       for (const auto each : Timeframe::all())
-        if (each.name() != "8h") traits.native.push_back(each);
+        if (each.name() != "8h" && (traits.name != "inverse" || each.nominal_length() >= hours{1}))
+          traits.native.push_back(each);
       traits.price_kinds = {PriceKind::last};
       if (traits.name != "spot") traits.price_kinds.push_back(PriceKind::mark);
       traits.open_rule = "previous_close";

@@ -372,7 +372,7 @@ TEST_F(Read, WrongWordsNameTheirParameter) {
     return error.parameter;
   };
   EXPECT_EQ(parameter_of([](ReadRequest& r) { r.timeframe = "7m"; }), "timeframe");
-  EXPECT_EQ(parameter_of([](ReadRequest& r) { r.timeframe = "8h"; }), "timeframe");
+  EXPECT_EQ(parameter_of([](ReadRequest& r) { r.symbol = "BTCUSD", r.timeframe = "30m"; }), "timeframe");
   EXPECT_EQ(parameter_of([](ReadRequest& r) { r.price_kind = "index"; }), "price_kind");
   EXPECT_EQ(parameter_of([](ReadRequest& r) { r.start = "yesterday"; }), "start");
   EXPECT_EQ(parameter_of([](ReadRequest& r) { r.end = "2024-02-30"; }), "end");
