@@ -64,6 +64,7 @@ ReadRequest request_of(const nb::dict& fields) {
   request.start = text("start");
   request.end = text("end");
   request.as_of = text("as_of");
+  request.day_start = text("day_start");
   if (fields.contains("columns")) request.columns = nb::cast<std::vector<std::string>>(fields["columns"]);
   if (const auto value = text("fetch")) request.fetch = word(query::parse_fetch(*value));
   if (const auto value = text("on_gap")) request.on_gap = word(query::parse_on_gap(*value));

@@ -65,6 +65,7 @@ def test_the_signatures_are_those_that_programs_rely_on() -> None:
         "fetch": "auto",
         "include_open": False,
         "straddle": None,
+        "day_start": None,
         "writable": True,
         "copy": False,
         "progress": None,
@@ -107,6 +108,7 @@ def test_the_sacred_call_asks_for_closed_bars_and_judges_gaps_by_cause(engine: E
             "fetch": "auto",
             "include_open": False,
             "straddle": None,
+            "day_start": None,
         }
     ]
 
@@ -128,6 +130,7 @@ def test_the_sacred_call_asks_for_closed_bars_and_judges_gaps_by_cause(engine: E
         ("backtest", {"columns": ("close", "volume")}, {"columns": ["close", "volume"]}),
         ("backtest", {"market": "spot", "fetch": "never"}, {"market": "spot", "fetch": "never"}),
         ("backtest", {"straddle": "keep"}, {"straddle": "keep"}),
+        ("backtest", {"day_start": "08:00"}, {"day_start": "08:00"}),
         ("backtest", {"fill": "nan", "min_quality": 0.9}, {"fill": "nan", "min_quality": 0.9}),
     ],
 )  # fmt: skip

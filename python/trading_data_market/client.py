@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         fetch: Literal["auto", "never"]
         include_open: bool
         straddle: str | None
+        day_start: str | None
         writable: bool
         copy: bool
         progress: bool | OnProgress | None
@@ -253,6 +254,7 @@ class MarketDataClient:
         fetch: Literal["auto", "never"] = "auto",
         include_open: bool = False,
         straddle: str | None = None,
+        day_start: str | None = None,
         writable: bool = True,
         copy: bool = False,
         progress: bool | OnProgress | None = None,
@@ -266,7 +268,8 @@ class MarketDataClient:
         "numpy"; not given: what the client was made with. ``on_gap``: "raise", "warn", "ignore", or None: by cause in
         backtest mode, warn in live mode. ``finality``: "confirmed", or "provisional" for bars that ended but are not
         yet proven, too. ``as_of``: as the data was known then. ``fill``: "nan" or "ffill"; None never fills.
-        ``straddle="keep"`` keeps a longer bar that ends after ``end_date``. Results are writable and private;
+        ``straddle="keep"`` keeps a longer bar that ends after ``end_date``. ``day_start="08:00"`` moves the beginning
+        of 1d, 1w and 1M bars to that time of day, UTC. Results are writable and private;
         ``writable=False`` gives read-only ones.
 
         Where the bars come from and what they lack: ``frame.attrs["provenance"]``.
@@ -294,6 +297,7 @@ class MarketDataClient:
             "fetch": fetch,
             "include_open": include_open,
             "straddle": straddle,
+            "day_start": day_start,
         }
         try:
             answer = self._read(request, self._progress if progress is None else progress)

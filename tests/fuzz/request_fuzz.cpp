@@ -115,6 +115,7 @@ query::ReadRequest request_of(const std::map<std::string, std::string>& words) {
   request.layer = query::parse_layer(text("layer").value_or("")).value_or(query::Layer::validated);
   request.straddle = query::parse_straddle(text("straddle").value_or("")).value_or(query::Straddle::withhold);
   request.fill = query::parse_fill(text("fill").value_or("")).value_or(query::Fill::none);
+  request.day_start = text("day_start");
   request.include_open = words.contains("include_open");
   if (const auto limit = text("limit")) request.limit = std::atoll(limit->c_str());
   if (const auto quality = text("min_quality")) request.min_quality = std::atof(quality->c_str());

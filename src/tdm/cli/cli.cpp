@@ -128,6 +128,8 @@ class CommandLine {
         ->capture_default_str()
         ->type_name("FETCH");
     query.add_option("--on-gap", query_.on_gap, "raise, warn or ignore")->capture_default_str()->type_name("ON_GAP");
+    query.add_option("--day-start", query_.day_start, "UTC time of day at which 1d, 1w and 1M begin, such as 08:00")
+        ->type_name("HH:MM");
 
     add_inspection("list", "Series with first, last, rows, bytes and gaps", list_, detail::list, false);
     add_inspection("coverage", "What the store has of each series", coverage_, detail::coverage, true);

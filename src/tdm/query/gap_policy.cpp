@@ -1,6 +1,8 @@
 #include <utility>
 
-#include "tdm/query/detail/gaps.hpp"  // verdict, incomplete
+#include "tdm/query/detail/account.hpp"  // gaps_of_groups
+#include "tdm/query/detail/gaps.hpp"     // verdict, incomplete
+#include "tdm/query/detail/range.hpp"    // parse_grid
 #include "tdm/query/market_data.hpp"
 
 namespace tdm::query {
@@ -17,6 +19,13 @@ Result<std::vector<Gap>> apply_on_gap(const Series& series, TimeRange range, con
   }
   if (!raised.empty()) return std::unexpected{detail::incomplete(series, range, raised)};
   return warned;
+}
+
+Result<std::vector<Gap>> gaps_of_derived(const Series& series, const std::optional<std::string>& day_start,
+                                         const std::vector<Gap>& parts) {
+  const auto grid = detail::parse_grid(series.timeframe, day_start);
+  if (!grid) return std::unexpected{grid.error()};
+  return detail::gaps_of_groups(series, *grid, parts);
 }
 
 }  // namespace tdm::query

@@ -30,6 +30,7 @@ Result<OnGap> parse_on_gap(std::string_view text);  // raise warn ignore by_caus
 Result<Layer> parse_layer(std::string_view text);
 Result<Straddle> parse_straddle(std::string_view text);
 Result<Fill> parse_fill(std::string_view text);
+Result<Micros> parse_day_start(std::string_view text);  // HH:MM, a UTC time of day
 
 // A historical read as a user words it; texts are parsed here so that every door gives the same error for the same
 // mistake.
@@ -67,9 +68,9 @@ struct Provenance {
   std::int64_t rows = 0;
   std::int64_t expected = 0;  // bars the grid has in the range
   std::int64_t gap_count = 0;
-  std::vector<Gap> gaps;  // the first 20 that touch the range
-  std::map<std::string, std::int64_t> sources;
-  std::string finality;  // "confirmed" or "provisional from 2024-...Z"
+  std::vector<Gap> gaps;                        // the first 20 that touch the range
+  std::map<std::string, std::int64_t> sources;  // rows by channel; of the base series when derived
+  std::string finality;                         // "confirmed" or "provisional from 2024-...Z"
   std::string open_rule;
   std::optional<std::string> derived;      // base series when derived
   std::optional<std::string> day_start{};  // "08:00" when days begin then
@@ -85,6 +86,11 @@ std::string to_json(
 // of them is to be raised; else those that the caller should be warned of.
 Result<std::vector<Gap>> apply_on_gap(const Series& series, TimeRange range, const std::vector<Gap>& gaps,
                                       OnGap on_gap);
+
+// What gaps of the base (by begin) are to a series that is derived from it: bars that lack a part and are not whole
+// without it. `day_start` is the request's.
+Result<std::vector<Gap>> gaps_of_derived(const Series& series, const std::optional<std::string>& day_start,
+                                         const std::vector<Gap>& parts);
 
 struct Answer {
   Series series;

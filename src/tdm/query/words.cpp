@@ -55,4 +55,17 @@ Result<Fill> parse_fill(std::string_view text) {
   return parse_choice(kChoices, text, "fill");
 }
 
+Result<Micros> parse_day_start(std::string_view text) {
+  const auto is_digit = [&](std::size_t at) { return text[at] >= '0' && text[at] <= '9'; };
+  if (text.size() == 5 && is_digit(0) && is_digit(1) && text[2] == ':' && is_digit(3) && is_digit(4)) {
+    const std::chrono::hours hour{(text[0] - '0') * 10 + (text[1] - '0')};
+    const std::chrono::minutes minute{(text[3] - '0') * 10 + (text[4] - '0')};
+    if (hour < std::chrono::days{1} && minute < std::chrono::hours{1}) return hour + minute;
+  }
+  return fail(
+      ErrorCode::invalid_argument,
+      fmt::format("day_start '{}' is no time of day; expected HH:MM in UTC, for example 08:00", text.substr(0, 64)),
+      "day_start");
+}
+
 }  // namespace tdm::query

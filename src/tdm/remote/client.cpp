@@ -166,8 +166,9 @@ class RemoteData final : public query::MarketData {
     return call;
   }
 
+  // Moved days are made of a timeframe that only the server chooses: it fetches that within the read.
   static bool fetches(const ReadRequest& request) {
-    return request.fetch == query::Fetch::automatic && !request.as_of && !request.cursor;
+    return request.fetch == query::Fetch::automatic && !request.as_of && !request.cursor && !request.day_start;
   }
   static bool may_be_fetching(const ReadRequest& request, const Error& error) {
     return fetches(request) && is_retryable(error.code);
@@ -243,9 +244,10 @@ class RemoteData final : public query::MarketData {
     const auto& provenance = answer.provenance;
     auto gaps = provenance.gaps;
     if (static_cast<std::int64_t>(gaps.size()) >= provenance.gap_count) return gaps;
-    const auto target =
-        list_target("/api/v1/gaps", {answer.series.text()}, to_iso(answer.range.begin()), to_iso(answer.range.end()));
+    const auto target = list_target("/api/v1/gaps", {provenance.derived.value_or(answer.series.text())},
+                                    to_iso(answer.range.begin()), to_iso(answer.range.end()));
     auto ledger = all_pages(target, "gaps", read_gap, stop);
+    if (ledger && provenance.derived) ledger = query::gaps_of_derived(answer.series, provenance.day_start, *ledger);
     if (!ledger) return ledger;
     std::erase_if(gaps, [](const Gap& gap) { return gap.id != 0; });  // the ledger has those
     for (auto& gap : *ledger)

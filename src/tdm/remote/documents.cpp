@@ -169,6 +169,7 @@ query::Provenance read_provenance(const Json& document) {
   provenance.finality = text_or_empty(document, "finality");
   provenance.open_rule = text_or_empty(document, "open_rule");
   provenance.derived = optional_text(document, "derived");
+  provenance.day_start = optional_text(document, "day_start");
   provenance.as_of = optional_text(document, "as_of");
   provenance.fetched = document.value("fetched", std::int64_t{0});
   if (document.contains("notes")) provenance.notes = document.at("notes").get<std::vector<std::string>>();

@@ -39,6 +39,7 @@ std::string bars_target(const query::ReadRequest& request, const std::optional<s
   if (request.straddle == query::Straddle::keep) add_parameter(target, "straddle", "keep");
   if (request.fill != query::Fill::none) add_parameter(target, "fill", name_of(request.fill));
   if (request.include_open || !request.confirmed_only) add_parameter(target, "include_open", "true");
+  add_optional(target, "day_start", request.day_start);
   if (request.min_quality) add_parameter(target, "min_quality", fmt::format("{}", *request.min_quality));
   if (request.limit) add_parameter(target, "limit", std::to_string(*request.limit));
   add_optional(target, "cursor", cursor);

@@ -59,6 +59,7 @@ struct QueryOptions {
   std::string layer = "validated";
   std::string fetch = "auto";
   std::string on_gap = "warn";
+  std::optional<std::string> day_start{};
 };
 
 struct InspectOptions {

@@ -43,6 +43,7 @@ Result<query::ReadRequest> request_of(const QueryOptions& options) {
   request.layer = *layer;
   request.fetch = *fetch;
   request.on_gap = *on_gap;
+  request.day_start = options.day_start;
   return request;
 }
 
@@ -52,6 +53,7 @@ void state(const Context& context, const query::Answer& answer) {
               plural(provenance.rows, "row"), count_text(provenance.expected), plural(provenance.gap_count, "gap"),
               provenance.fetched > 0 ? count_text(provenance.fetched) + " fetched" : "none fetched",
               provenance.simulated ? ", simulated" : "");
+  if (provenance.derived) context.say("derived from {}", *provenance.derived);
   for (const auto& note : provenance.notes) context.say("note: {}", note);
   for (const auto& gap : answer.warn_gaps)
     context.say("warning: {} are absent in {}: {}", plural(gap.bars, "bar"), to_string(gap.range),

@@ -287,7 +287,7 @@ TEST_F(CommandLine, AServerKnowsItselfWhatItCollects) {
 TEST_F(CommandLine, QueryAsksWithTheSeriesTakenApart) {
   data_->answer = answer_of(kBtc, {1.5});
   EXPECT_EQ(run({"query", "bybit.linear.BTCUSDT:mark@1h", "--start", "2023-01-01", "--end", "2023-01-02", "--layer",
-                 "raw", "--fetch", "never", "--on-gap", "raise"}),
+                 "raw", "--fetch", "never", "--on-gap", "raise", "--day-start", "08:00"}),
             0);
   EXPECT_EQ(data_->asked->exchange, "bybit");
   EXPECT_EQ(data_->asked->market, "linear");
@@ -299,19 +299,22 @@ TEST_F(CommandLine, QueryAsksWithTheSeriesTakenApart) {
   EXPECT_EQ(data_->asked->layer, query::Layer::raw);
   EXPECT_EQ(data_->asked->fetch, query::Fetch::never);
   EXPECT_EQ(data_->asked->on_gap, query::OnGap::raise);
+  EXPECT_EQ(data_->asked->day_start, "08:00");
 }
 
 TEST_F(CommandLine, QueryStatesTheRangeOnStandardErrorAndWarnsOfGaps) {
   data_->answer = answer_of(kBtc, {1.5, 2.5});
   data_->answer->provenance.simulated = true;
   data_->answer->provenance.gap_count = 1;
+  data_->answer->provenance.derived = "bybit.linear.BTCUSDT@1m";
   data_->answer->provenance.notes = {"one bar straddles the end"};
   auto gap = hole_of_three_hours();
   gap.cause = GapCause::upstream_missing;
   data_->answer->warn_gaps = {gap};
   EXPECT_EQ(run({"query", kBtc, "--start", "2023-01-01", "--end", "2023-01-02"}), 0);
   EXPECT_THAT(err(), AllOf(HasSubstr("[2023-01-01T00:00:00Z, 2023-01-01T02:00:00Z): 2 rows of 2 expected, 1 gap"),
-                           HasSubstr("simulated"), HasSubstr("note: one bar straddles the end"),
+                           HasSubstr("simulated"), HasSubstr("derived from bybit.linear.BTCUSDT@1m"),
+                           HasSubstr("note: one bar straddles the end"),
                            HasSubstr("warning: 3 bars are absent in [2023-01-01T00:00:00Z, 2023-01-01T03:00:00Z): "
                                      "upstream_missing")));
   EXPECT_THAT(out(), Not(HasSubstr("tdm:")));

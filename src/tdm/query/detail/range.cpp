@@ -32,21 +32,13 @@ Result<Bounds> parse_bounds(const Text& start, const Text& end) {
 
 Result<Grid> parse_grid(Timeframe timeframe, const Text& day_start) {
   if (!day_start) return Grid{timeframe};
-  const auto& text = *day_start;
-  const auto digits = [&](std::size_t at) { return (text[at] - '0') * 10 + (text[at + 1] - '0'); };
-  const bool formed = text.size() == 5 && text[2] == ':' && std::ranges::all_of(text, [&](const char& c) {
-                        return &c == &text[2] || (c >= '0' && c <= '9');
-                      });
-  if (!formed || digits(0) > 23 || digits(3) > 59)
-    return fail(
-        ErrorCode::invalid_argument,
-        fmt::format("day_start '{}' is no time of day; expected HH:MM in UTC, for example 08:00", text.substr(0, 64)),
-        "day_start");
+  const auto begins = parse_day_start(*day_start);
+  if (!begins) return std::unexpected{begins.error()};
   if (timeframe.nominal_length() < std::chrono::days{1})
     return fail(ErrorCode::invalid_argument,
                 fmt::format("day_start is for timeframes of whole days: 1d 1w 1M; timeframe is {}", timeframe.name()),
                 "day_start");
-  return Grid{timeframe, std::chrono::hours{digits(0)} + std::chrono::minutes{digits(3)}};
+  return Grid{timeframe, *begins};
 }
 
 Window settle(TimePoint begin, std::optional<TimePoint> end, const Grid& grid, TimePoint now, Straddle straddle) {

@@ -227,6 +227,33 @@ TEST_F(ClientTest, GapsThatTheProvenanceDoesNotListAreAskedFor) {
   EXPECT_EQ(raised.error().code, ErrorCode::incomplete_data);
 }
 
+TEST_F(ClientTest, GapsOfADerivedAnswerAreThoseOfItsParts) {
+  auto model = provenance_of(96, 96);
+  model.gap_count = 2;
+  model.derived = "bybit.linear.BTCUSDT@1m";
+  const auto minutes_of = [](std::int64_t id, std::int64_t hour, GapCause cause, GapState state) {
+    auto gap = gap_of(id, hour, 1, cause);
+    gap.series = testing::series_of("bybit.linear.BTCUSDT@1m");
+    gap.range = TimeRange::of(gap.range.begin() + 5min, gap.range.begin() + 7min);
+    gap.bars = 2;
+    gap.state = state;
+    return json::parse(query::to_json(gap));
+  };
+  json list = {minutes_of(1, 5, GapCause::exchange_outage, GapState::accounted)};  // hinders nothing
+  serve([&](const net::ServerRequest& request, int) {
+    if (request.path != "/api/v1/gaps") return page_of(request, model);
+    EXPECT_NE(request.target.find("%401m"), std::string::npos) << request.target;
+    return reply_of(json{{"gaps", list}, {"next_cursor", nullptr}}.dump());
+  });
+  request_.on_gap = query::OnGap::raise;
+  EXPECT_TRUE(data_->read(request_, {}, {}));
+  list.push_back(minutes_of(2, 50, GapCause::unknown, GapState::open));
+  const auto raised = data_->read(request_, {}, {});
+  ASSERT_FALSE(raised);
+  EXPECT_NE(raised.error().message.find("bybit.linear.BTCUSDT@1h lacks 1 bar of"), std::string::npos)
+      << raised.error().message;
+}
+
 TEST_F(ClientTest, AnAnswerWithFewerRowsThanItSaysIsCorrupt) {
   serve([](const net::ServerRequest&, int) { return reply_of(testing::stream_of(0, 5, provenance_of(6, 6))); });
   EXPECT_EQ(data_->read(request_, {}, {}).error().code, ErrorCode::corrupt_data);

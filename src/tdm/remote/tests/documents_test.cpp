@@ -22,6 +22,7 @@ TEST(Documents, ProvenanceComesBackAsItWas) {
   provenance.gaps[1].looks = 0;
   provenance.gaps[1].first_look = provenance.gaps[1].last_look = {};
   provenance.derived = "bybit.linear.BTCUSDT@1m";
+  provenance.day_start = "08:00";
   provenance.as_of = "2024-01-01T00:00:00Z";
   provenance.fetched = 12;
   provenance.notes = {"a note"};
@@ -129,12 +130,14 @@ TEST(Targets, SayEverythingThatWasAsked) {
   request.straddle = query::Straddle::keep;
   request.fill = query::Fill::ffill;
   request.confirmed_only = false;
+  request.day_start = "08:00";
   request.min_quality = 0.5;
   request.limit = 10;
   const auto target = bars_target(request, "abc");
-  for (const auto* part : {"&market=linear", "&price_kind=mark", "&start=2023-01-01%2000%3A00", "&end=2023-12-31",
-                           "&as_of=2024-01-01", "&columns=open%2Cclose", "&layer=raw", "&fetch=never", "&straddle=keep",
-                           "&fill=ffill", "&include_open=true", "&min_quality=0.5", "&limit=10", "&cursor=abc"})
+  for (const auto* part :
+       {"&market=linear", "&price_kind=mark", "&start=2023-01-01%2000%3A00", "&end=2023-12-31", "&as_of=2024-01-01",
+        "&columns=open%2Cclose", "&layer=raw", "&fetch=never", "&straddle=keep", "&fill=ffill", "&include_open=true",
+        "&min_quality=0.5", "&limit=10", "&cursor=abc", "&day_start=08%3A00"})
     EXPECT_NE(target.find(part), std::string::npos) << part << " in " << target;
 }
 

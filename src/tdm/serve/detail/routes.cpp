@@ -195,6 +195,7 @@ Result<query::ReadRequest> read_request(const Arguments& arguments, const ApiOpt
   request.min_quality = arguments.number("min_quality");
   request.limit = arguments.integer("limit").value_or(options.page_rows);
   request.cursor = arguments.text("cursor");
+  request.day_start = arguments.text("day_start");
   request.include_open = arguments.flag("include_open");
   request.read_through_bars = options.read_through_bars;
   for (auto columns = arguments.text("columns").value_or(""); !columns.empty();) {
@@ -248,6 +249,13 @@ Reply bars(MarketData& data, const Call& call, const ApiOptions& options, const 
   return reply;
 }
 
+Parameter day_start() {
+  auto one = text("day_start", "UTC time of day at which 1d, 1w and 1M begin; they are derived then", "08:00");
+  one.pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$";
+  one.accepts = [](std::string_view value) { return query::parse_day_start(value).has_value(); };
+  return one;
+}
+
 Route bars_route(std::shared_ptr<MarketData> data, const ApiOptions& options, const std::stop_token& stop) {
   Route route;
   route.method = "GET";
@@ -266,6 +274,7 @@ Route bars_route(std::shared_ptr<MarketData> data, const ApiOptions& options, co
       word("fetch", "auto fetches what is missing, never answers from what is held", {"auto", "never"}),
       word("on_gap", "raise answers 409 when bars are missing", {"raise", "warn", "ignore", "by_cause"}),
       word("straddle", "keep a longer bar that crosses the end", {"withhold", "keep"}),
+      day_start(),
       word("fill", "fill missing bars; filled ones carry a flag", {"none", "nan", "ffill"}),
       {.name = "include_open", .kind = Kind::flag, .meaning = "provisional bars too"},
       time("as_of", "what was known then"),

@@ -113,7 +113,8 @@ INSTANTIATE_TEST_SUITE_P(Ohlcv, WrongParameter,
                                            Wrong{"end", "2023-02-31"}, Wrong{"layer", "cooked"}, Wrong{"fetch", "Auto"},
                                            Wrong{"market", "Linear!"}, Wrong{"min_quality", "nan"},
                                            Wrong{"min_quality", "1.5"}, Wrong{"include_open", "yes"},
-                                           Wrong{"cursor", ""}, Wrong{"limits", "5"}, Wrong{"timeframe", "1m"}));
+                                           Wrong{"cursor", ""}, Wrong{"day_start", "24:00"}, Wrong{"limits", "5"},
+                                           Wrong{"timeframe", "1m"}));
 
 TEST_F(ApiTest, UnknownTimeframeNamesTheList) {
   const auto reply = send("GET", "/api/v1/ohlcv", {{"exchange", "bybit"}, {"symbol", "BTCUSDT"}, {"timeframe", "1H"}});
