@@ -227,6 +227,7 @@ def test_a_day_may_begin_at_eight(minutes: Path, exchange: Simulator, base_url: 
     frame: pd.DataFrame = pd.read_pickle(tmp_path / "frame.pickle")
     check(frame.index.as_unit("ms").asi8, {n: frame[n].to_numpy() for n in truth.FIELDS}, wanted)
     refused = run(
-        [TDM, "query", f"{INSTRUMENT}@4h", "--day-start", "08:00", "--start", START, "--config", minutes], code=2
+        [TDM, "query", f"{INSTRUMENT}@4h", "--day-start", "08:00", "--start", START, "--end", END, "--config", minutes],
+        code=2,
     )
     assert "day_start" in refused.stderr
