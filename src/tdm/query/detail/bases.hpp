@@ -4,9 +4,9 @@
 #include <optional>
 #include <vector>
 
+#include "tdm/ingest/ingest.hpp"       // MarketTraits
 #include "tdm/query/detail/grid.hpp"   // Grid
 #include "tdm/query/detail/range.hpp"  // Window
-#include "tdm/sources/connector.hpp"   // MarketTraits
 #include "tdm/store/store.hpp"         // Store, Manifest
 
 // Which series the bars of an answer can come from.

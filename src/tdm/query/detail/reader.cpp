@@ -371,12 +371,12 @@ Result<Reader::Rows> Reader::read_page(const Task& task, const Scope& scope) con
   }
   if (task.request.fill != Fill::none && std::ranges::find(columns, "close") == columns.end())
     columns.emplace_back("close");
-  return read_bars(task, scope, scope.page, std::move(columns));
+  return read_bars(task, scope, scope.page, columns);
 }
 
 // Validated bars of the series that was asked for, as they are stored or made of those that are.
 Result<Reader::Rows> Reader::read_bars(const Task& task, const Scope& scope, TimeRange range,
-                                       std::vector<std::string> columns) const {
+                                       const std::vector<std::string>& columns) const {
   const auto account = scope.account(task);
   // Who counts trades makes longer bars of those that have one.
   const bool skips_untraded = task.traits->has_trade_count && task.series.price_kind == PriceKind::last;

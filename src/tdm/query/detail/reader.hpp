@@ -91,7 +91,8 @@ class Reader {
   void choose_page(const Task& task, Scope& scope) const;
   Result<Answer> answer(const Task& task, Scope scope) const;
   Result<Rows> read_page(const Task& task, const Scope& scope) const;
-  Result<Rows> read_bars(const Task& task, const Scope& scope, TimeRange range, std::vector<std::string> columns) const;
+  Result<Rows> read_bars(const Task& task, const Scope& scope, TimeRange range,
+                         const std::vector<std::string>& columns) const;
   Result<Frame> filled(const Task& task, const Scope& scope, const Frame& frame) const;
   Result<std::optional<double>> close_before(const Task& task, const Scope& scope) const;
   void note_unexplained(const Task& task, Scope& scope, const Frame& frame) const;

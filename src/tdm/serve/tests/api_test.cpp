@@ -269,7 +269,7 @@ TEST_F(ApiTest, TheDescriptionNamesEveryRouteAndItsProblems) {
   for (const char* path : {"/api/v1/ohlcv", "/api/v1/backfills/{id}", "/metrics", "/readyz"})
     EXPECT_TRUE(document["paths"].contains(path)) << path;
   const auto& bars = document["paths"]["/api/v1/ohlcv"]["get"];
-  EXPECT_EQ(bars["parameters"].size(), 19u);
+  EXPECT_EQ(bars["parameters"].size(), 20u);
   for (const char* status : {"200", "304", "400", "404", "405", "409", "429", "503"})
     EXPECT_TRUE(bars["responses"].contains(status)) << status;
   for (const auto& [path, methods] : document["paths"].items()) EXPECT_EQ(path.find("holder"), std::string::npos);
