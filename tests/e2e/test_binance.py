@@ -68,7 +68,7 @@ def test_nothing_is_missing_and_nothing_was_refused(binance: Simulator, config: 
 
 def test_a_market_is_named_when_it_has_to_be(binance: Simulator, config: Path) -> None:
     del binance
-    unknown = ["query", "binance.margin.BTCUSDT@1h", "--start", START, "--end", END, "--config", config]
+    unknown = ["query", "binance.margin.BTCUSDT@1h", "--start", START, "--end", END, "--config", str(config)]
     said = run([TDM, *unknown], code=2).stderr
     for market, _ in INSTRUMENTS:
         assert market in said

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from road import PYTHON, TDM, Simulator, free_port, run, server, write_config
+from road import PYTHON, TDM, Simulator, free_port, run, server, simulator, write_config
+
+
+@pytest.fixture
+def all_exchanges(tmp_path: Path) -> Iterator[Simulator]:
+    with simulator(tmp_path / "sim", first="2022-12-01", exchange="bybit,binance") as running:
+        yield running
 
 
 @pytest.mark.timeout(600)
-def test_schemathesis_finds_nothing(exchange: Simulator, tmp_path: Path) -> None:
+def test_schemathesis_finds_nothing(all_exchanges: Simulator, tmp_path: Path) -> None:
     port = free_port()
     # Large reads are told to backfill first, so that no answer waits for the exchange's pace.
-    config = write_config(tmp_path, exchange.base_url, port=port, more="limits:\n  read_through_bars: 20000\n")
+    limits = "limits:\n  read_through_bars: 20000\n"
+    others = "".join(
+        f"  {name}:\n    base_url: {url}\n" for name, url in all_exchanges.base_urls.items() if name != "bybit"
+    )
+    config = write_config(tmp_path, all_exchanges.base_url, port=port, more=others + limits)
     backfill = ["backfill", "bybit.linear.BTCUSDT@1h", "--start", "2023-01-01", "--end", "2023-01-31"]
     run([TDM, *backfill, "--config", config])
     with server(tmp_path, config, port):
