@@ -77,7 +77,8 @@ std::shared_ptr<query::MarketData> make() {
   const auto store = std::make_shared<support::MemoryStore>();
   put_bars(*store);
   const auto connector = sources::find_exchange("bybit")->make({}, io.get_executor(), clock).value();
-  return query::make_engine(store, std::make_shared<Offline>(store), {{"bybit", connector}}, clock, {.page_rows = 100});
+  return query::make_engine(store, std::make_shared<Offline>(store), {{"bybit", connector}}, clock,
+                            {.page_rows = 100, .filled_rows = 50'000});
 }
 
 std::map<std::string, std::string> words_of(std::string_view target) {

@@ -15,6 +15,8 @@ struct EngineOptions {
   std::map<std::string, std::string> default_market{};  // by exchange, overrides the connector's
   std::int64_t read_through_bars = 2'000'000;
   std::int64_t page_rows = 100'000;  // the largest `limit` of a read
+  // A filled answer has a row for every bar of the grid: of eleven years of minutes at most.
+  std::int64_t filled_rows = 6'000'000;
   std::string version{}, environment{};
   std::vector<std::string> exchanges{}, backends{};
   std::vector<std::pair<std::string, std::string>> (*parse_alias)(std::string_view exchange,

@@ -16,7 +16,6 @@ namespace {
 
 constexpr int kReadAttempts = 3;
 constexpr std::size_t kProvenanceGaps = 20;
-constexpr std::int64_t kFilledRows = 50'000'000;  // a filled answer has a row for every bar of the grid
 
 bool is_loopback(std::string_view origin) {
   return origin == "localhost" || origin == "::1" || origin == "[::1]" || origin.starts_with("127.");
@@ -423,10 +422,10 @@ Result<Frame> Reader::filled(const Task& task, const Scope& scope, const Frame& 
     before = *close;
   }
   const auto bars = task.grid.count(scope.page);
-  if (bars > kFilledRows)
+  if (bars > options_.filled_rows)
     return fail(ErrorCode::invalid_argument,
                 fmt::format("fill would make {} rows of {}; at most {} can be filled at once", bars,
-                            to_string(scope.page), kFilledRows),
+                            to_string(scope.page), options_.filled_rows),
                 "fill");
   std::vector<TimePoint> slots;
   slots.reserve(static_cast<std::size_t>(bars));

@@ -297,6 +297,16 @@ TEST_F(Read, RawRowsAreWhatWasSent) {
   EXPECT_EQ(refusal(request).parameter, "fill");
 }
 
+TEST_F(Read, AThousandYearsAreNotFilled) {
+  must_read(hourly("2024-02-01", "2024-02-01"));
+  auto request = hourly("1024-01-01", "2024-02-01");
+  request.fetch = Fetch::never;
+  request.fill = Fill::ffill;
+  const auto error = refusal(request);
+  EXPECT_EQ(error.parameter, "fill");
+  EXPECT_NE(error.message.find("at most 6000000 can be filled at once"), std::string::npos) << error.message;
+}
+
 TEST_F(Read, FilledRowsAreMarkedAndChangeNoType) {
   courier->never_served = {at("2024-02-01T00:00Z"), at("2024-02-01T05:00Z"), at("2024-02-01T06:00Z")};
   auto request = hourly("2024-02-01", "2024-02-01");
