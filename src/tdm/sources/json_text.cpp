@@ -116,6 +116,13 @@ std::optional<TimePoint> parse_ms(std::string_view text) {
   return ms >= 0 && ms < kYear10000 ? std::optional{from_ms(ms)} : std::nullopt;
 }
 
+std::string lower(std::string_view text) {
+  std::string result{text};
+  std::ranges::transform(result, result.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return result;
+}
+
 std::string describe_bad_body(std::string_view body, std::string_view reason) {
   constexpr std::size_t kShown = 80;
   const auto start = body.find_first_not_of(" \t\r\n");

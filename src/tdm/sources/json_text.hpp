@@ -30,6 +30,9 @@ std::optional<std::int64_t> integer_of(const Json& value);
 // Integer milliseconds in any exact spelling ("1791241020000", "1.79124102E12"), from 1970 to 9999; else nothing.
 std::optional<TimePoint> parse_ms(std::string_view text);
 
+// ASCII letters only: for a look whether a body mentions a word.
+std::string lower(std::string_view text);
+
 // "the answer is HTML", "the answer is empty", "the answer is not JSON (...)": with the first characters, printable.
 std::string describe_bad_body(std::string_view body, std::string_view reason);
 

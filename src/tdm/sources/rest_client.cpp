@@ -41,6 +41,22 @@ Verdict transport_failure(Error error) {
 
 }  // namespace
 
+Verdict verdict(Next next, ErrorCode code, std::string message, std::string parameter) {
+  Verdict result;
+  result.next = next;
+  result.error.code = code;
+  result.error.message = std::move(message);
+  result.error.parameter = std::move(parameter);
+  return result;
+}
+
+Verdict wait_for_all(Verdict verdict, std::chrono::milliseconds wait) {
+  verdict.wait = wait;
+  verdict.error.retry_after = wait;
+  verdict.pause_all = true;
+  return verdict;
+}
+
 Error prefixed(Error error, const std::string& what) {
   error.message = fmt::format("{}: {}", what, error.message);
   return error;

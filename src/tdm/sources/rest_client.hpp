@@ -30,6 +30,10 @@ struct Verdict {
   std::optional<double> used_units{};               // of the quota, as the exchange counts it in its window
 };
 
+Verdict verdict(Verdict::Next next, ErrorCode code, std::string message, std::string parameter = {});
+// The same, and nobody sends anything for `wait`.
+Verdict wait_for_all(Verdict verdict, std::chrono::milliseconds wait);
+
 // A reply, and when its request was sent: whatever it says was true at that time or later.
 struct Answer : net::HttpReply {
   std::chrono::steady_clock::time_point sent_at{};

@@ -24,29 +24,6 @@ struct Case {
   Pool pool;
 };
 
-std::string lower(std::string_view text) {
-  std::string result{text};
-  std::ranges::transform(result, result.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return result;
-}
-
-Verdict verdict(Next next, ErrorCode code, std::string message, std::string parameter = {}) {
-  Verdict result;
-  result.next = next;
-  result.error.code = code;
-  result.error.message = std::move(message);
-  result.error.parameter = std::move(parameter);
-  return result;
-}
-
-Verdict wait_for_all(Verdict result, milliseconds wait) {
-  result.wait = wait;
-  result.error.retry_after = wait;
-  result.pause_all = true;
-  return result;
-}
-
 std::optional<milliseconds> stated_wait(const Case& at) {
   const auto header = net::find_header(at.reply.headers, "Retry-After");
   const auto wait = header ? net::parse_retry_after(*header, at.now, kLongestBan) : std::nullopt;

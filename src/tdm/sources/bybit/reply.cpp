@@ -17,31 +17,8 @@ namespace {
 using std::chrono::milliseconds;
 using Next = Verdict::Next;
 
-std::string lower(std::string_view text) {
-  std::string result{text};
-  std::ranges::transform(result, result.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return result;
-}
-
 bool mentions(std::string_view text, std::initializer_list<std::string_view> words) {
   return std::ranges::any_of(words, [&](std::string_view word) { return text.contains(word); });
-}
-
-Verdict verdict(Next next, ErrorCode code, std::string message, std::string parameter = {}) {
-  Verdict result;
-  result.next = next;
-  result.error.code = code;
-  result.error.message = std::move(message);
-  result.error.parameter = std::move(parameter);
-  return result;
-}
-
-Verdict wait_for_all(Verdict result, milliseconds wait) {
-  result.wait = wait;
-  result.error.retry_after = wait;
-  result.pause_all = true;
-  return result;
 }
 
 Verdict banned(std::string message) {
