@@ -102,17 +102,32 @@ class WriterHub::Lease {
   Lease(Lease&&) noexcept = default;
   Lease& operator=(Lease&&) noexcept;
   ~Lease();
-  // Runs `use` with the writer, one caller at a time.
+  // Runs `use` with the writer, one caller at a time, in the order in which they came.
   template <class F>
-  auto access(F&& use) {
-    auto guard = enter();
-    return use(*guard.second);
-  }
+  auto access(F&& use);
 
  private:
-  std::pair<std::unique_lock<std::mutex>, store::Writer*> enter();
+  class Turn;
   std::shared_ptr<Shared> shared_;
 };
+
+class WriterHub::Lease::Turn {
+ public:
+  explicit Turn(Shared& shared);
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn();
+  store::Writer& writer() const;
+
+ private:
+  Shared& shared_;
+};
+
+template <class F>
+auto WriterHub::Lease::access(F&& use) {
+  const Turn turn{*shared_};
+  return use(turn.writer());
+}
 
 struct IngestOptions {
   std::int64_t pages_in_flight = 128;  // asked for and not yet durable

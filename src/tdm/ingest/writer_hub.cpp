@@ -17,7 +17,11 @@ struct WriterHub::Shared {
   int leases = 0;
   std::unique_ptr<store::Writer> writer;
 
-  std::mutex use;  // whoever uses the writer
+  // Whoever uses the writer. A mutex alone would let who just had it have it again, past all who wait.
+  std::mutex turns;
+  std::condition_variable turn_ended;
+  std::uint64_t next_turn = 0;
+  std::uint64_t current_turn = 0;
 
   void give_back() {
     std::unique_lock guard{state};
@@ -85,9 +89,20 @@ WriterHub::Lease::~Lease() {
   if (shared_) shared_->give_back();
 }
 
-std::pair<std::unique_lock<std::mutex>, store::Writer*> WriterHub::Lease::enter() {
-  std::unique_lock guard{shared_->use};
-  return {std::move(guard), shared_->writer.get()};
+WriterHub::Lease::Turn::Turn(Shared& shared) : shared_{shared} {
+  std::unique_lock guard{shared_.turns};
+  const auto mine = shared_.next_turn++;
+  shared_.turn_ended.wait(guard, [&] { return shared_.current_turn == mine; });
 }
+
+WriterHub::Lease::Turn::~Turn() {
+  {
+    const std::lock_guard guard{shared_.turns};
+    ++shared_.current_turn;
+  }
+  shared_.turn_ended.notify_all();
+}
+
+store::Writer& WriterHub::Lease::Turn::writer() const { return *shared_.writer; }
 
 }  // namespace tdm::ingest

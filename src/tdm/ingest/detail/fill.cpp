@@ -323,7 +323,9 @@ Result<void> Fill::get_pages(const std::vector<TimeRange>& ranges, Claims::Ticke
     }
     if (steady_clock::now() - last_move > Caller::kAnswerLimit)
       return std::unexpected{named({ErrorCode::unavailable, "no answer from the exchange"}, ranges.front())};
-    caller_.rest(std::min(caller_.reporter.next_tick(), last_commit + shop_.options.commit_every));
+    // Pages and the end of a commit ring; only pages that lie here for a batch to grow wait for a time.
+    const bool batch_grows = !pending && stream.ready() > 0;
+    caller_.rest(batch_grows ? last_commit + shop_.options.commit_every : steady_clock::time_point::max());
   }
 }
 
@@ -341,14 +343,20 @@ Result<Account> Fill::commit(std::vector<sources::Page> pages, const Life& life)
     const auto instrument = with_first_bar(*instrument_, *manifest, life, series_.timeframe);
     auto accounted = account_for(std::move(pages), *manifest, *stored, instrument, life, desk_, shop_.clock.now());
     if (auto durable = writer.commit(accounted.batch); !durable) return error_of(durable);
-    // The bars are safe; what could not be merged now is merged at the end of the fill, which says so if it cannot.
-    if (const auto sealed = writer.seal(series_, window.begin()); !sealed)
-      telemetry::log(telemetry::Level::warn, "segments were not merged",
-                     {{"series", series_.text()}, {"error", std::string_view{sealed.error().message}}});
     return accounted;
   });
+  if (account) merge_before(window.begin());
   seconds.observe(std::chrono::duration<double>(steady_clock::now() - began).count());
   return account;
+}
+
+// In a turn of its own: bars that another fill brought become durable first. What cannot be merged now is merged at the
+// end of the fill, which says so if it cannot.
+void Fill::merge_before(TimePoint begin) {
+  const auto sealed = lease_->access([&](store::Writer& writer) { return writer.seal(series_, begin); });
+  if (!sealed)
+    telemetry::log(telemetry::Level::warn, "segments were not merged",
+                   {{"series", series_.text()}, {"error", std::string_view{sealed.error().message}}});
 }
 
 void Fill::absorb(const Account& account, Claims::Ticket& ticket) {

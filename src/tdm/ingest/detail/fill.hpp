@@ -37,6 +37,7 @@ class Fill {
   bool is_due(PageStream& stream, std::chrono::steady_clock::time_point last_commit) const;
   Result<void> see_first_bar(const std::vector<sources::Page>& pages);
   Result<Account> commit(std::vector<sources::Page> pages, const Life& life);
+  void merge_before(TimePoint begin);
   void absorb(const Account& account, Claims::Ticket& ticket);
   Error named(Error error, TimeRange range) const;
   Result<void> close(const Result<void>& outcome);
