@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <time.h>
 
 #include <atomic>
 #include <thread>
@@ -321,6 +322,7 @@ class FullStore final : public store::Store {
  public:
   explicit FullStore(std::shared_ptr<store::Store> inner) : inner_{std::move(inner)} {}
   std::atomic<int> commits_left{1'000'000};
+  std::chrono::milliseconds commit_takes{0};
 
   Result<std::optional<store::Manifest>> manifest(const Series& series) const override {
     return inner_->manifest(series);
@@ -375,6 +377,7 @@ class FullStore final : public store::Store {
       return inner_->current(series, range);
     }
     Result<void> commit(const store::Batch& batch) override {
+      std::this_thread::sleep_for(store_.commit_takes);
       if (store_.commits_left-- <= 0) return fail(ErrorCode::storage_full, "no space left on the device");
       return inner_->commit(batch);
     }
@@ -408,6 +411,24 @@ TEST(Failure, AFullStoreLosesNothingAndGoesOnWhenThereIsSpace) {
   full->commits_left = 1'000'000;
   ASSERT_TRUE(bench.fill(hours(0, 700)));
   expect_truth(bench, hours(0, 700));
+}
+
+// The time for which the process computed, not the time that went by.
+std::chrono::nanoseconds computed() {
+  timespec used{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return std::chrono::seconds{used.tv_sec} + std::chrono::nanoseconds{used.tv_nsec};
+}
+
+TEST(Commit, IsWaitedForAsleep) {
+  const auto slow = std::make_shared<FullStore>(std::make_shared<support::MemoryStore>());
+  IngestOptions options;
+  options.commit_every = 10ms;
+  Bench bench{slow, options};
+  slow->commit_takes = 800ms;
+  const auto before = computed();
+  ASSERT_TRUE(bench.fill(hours(0, 10)));
+  EXPECT_LT(computed() - before, 400ms);
 }
 
 TEST(Cancel, ReturnsSoonKeepsWhatIsDurableAndResumes) {
