@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Brings everything the build and the tests need: Debian packages, then .deps (Arrow, DuckDB) and .venv (Python).
-# Usage: tools/dev/setup.sh [bench] [fuzz]     the base group is always meant
+# Usage: tools/dev/setup.sh [bench] [asan]     the base group is always meant
 # What is pinned, and by which hash, stands in cmake/deps. Two runs at once are safe; the second waits for the first.
 set -euo pipefail
 
@@ -183,7 +183,7 @@ install_folders() { # KEY
 main() {
   local groups=(base "$@") group wanted_key
   for group in "$@"; do
-    [[ $group == bench || $group == fuzz ]] || fail "unknown group $group; there are bench and fuzz"
+    [[ $group == bench || $group == asan ]] || fail "unknown group $group; there are asan and bench"
   done
   wanted_key=$(key)
   mkdir -p "$deps"

@@ -17,7 +17,7 @@ build_preset() { # PRESET
   cmake --preset "$1" >/dev/null && cmake --build --preset "$1" --parallel "$jobs"
 }
 
-stage_setup() { if [[ -n ${TDM_TEST_QUICK:-} ]]; then tools/dev/setup.sh; else tools/dev/setup.sh fuzz; fi; }
+stage_setup() { if [[ -n ${TDM_TEST_QUICK:-} ]]; then tools/dev/setup.sh; else tools/dev/setup.sh asan; fi; }
 
 stage_build() { ./dev build; }
 
@@ -25,14 +25,21 @@ stage_unit() { ctest --preset release --parallel "$jobs"; }
 
 stage_lint() { tools/dev/lint.sh; }
 
-# The end-to-end tests wait more than they compute: the others run beside them.
-stage_python() {
-  local log=build/e2e.log failed=0
-  .venv/bin/python -m pytest -q --durations=10 tests/e2e >"$log" 2>&1 &
-  local e2e=$!
-  .venv/bin/python -m pytest -q --durations=5 python/tests tests/tidy sim/tests || failed=1
-  wait "$e2e" || failed=1
+# Many of these tests wait more than they compute, and two are long because they must be: three groups side by side.
+python_group() { # NAME PATH...
+  local log=build/python-$1.log failed=0
+  shift
+  .venv/bin/python -m pytest -q --durations=5 "$@" >"$log" 2>&1 || failed=1
   cat "$log"
+  return "$failed"
+}
+
+stage_python() {
+  local long=(tests/e2e/test_many_processes.py tests/e2e/test_kill.py) groups=() failed=0 group
+  python_group long "${long[@]}" & groups+=("$!")
+  python_group e2e tests/e2e "${long[@]/#/--ignore=}" & groups+=("$!")
+  python_group others python/tests tests/tidy sim/tests & groups+=("$!")
+  for group in "${groups[@]}"; do wait "$group" || failed=1; done
   return "$failed"
 }
 
@@ -40,9 +47,9 @@ stage_asan() { build_preset asan && ctest --preset asan --parallel "$jobs"; }
 
 # One target: what it learned stays in the build folder, and what it found is named.
 fuzz_target() { # NAME
-  local name=$1 work=build/fuzz/corpus/$1 found=build/fuzz/findings/$1/
+  local name=$1 work=build/asan/corpus/$1 found=build/asan/findings/$1/
   mkdir -p "$work" "$found"
-  if "build/fuzz/bin/fuzz_$name" -max_total_time="${TDM_FUZZ_SECONDS:-60}" -timeout=10 -rss_limit_mb=2048 \
+  if "build/asan/bin/fuzz_$name" -max_total_time="${TDM_FUZZ_SECONDS:-60}" -timeout=10 -rss_limit_mb=2048 \
     -artifact_prefix="$found" -print_final_stats=1 "$work" "tests/fuzz/corpus/$name" >"$found/log" 2>&1; then
     say "fuzz $name: $(awk '/stat::number_of_executed_units/ { print $2 }' "$found/log") inputs, no finding"
   else
@@ -53,7 +60,7 @@ fuzz_target() { # NAME
 }
 
 stage_fuzz() {
-  build_preset fuzz || return
+  build_preset asan || return
   export -f fuzz_target say
   local source
   for source in tests/fuzz/*_fuzz.cpp; do basename "$source" _fuzz.cpp; done |

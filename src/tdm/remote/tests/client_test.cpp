@@ -239,7 +239,7 @@ TEST_F(ClientTest, GapsOfADerivedAnswerAreThoseOfItsParts) {
     gap.state = state;
     return json::parse(query::to_json(gap));
   };
-  json list = {minutes_of(1, 5, GapCause::exchange_outage, GapState::accounted)};  // hinders nothing
+  auto list = json::array({minutes_of(1, 5, GapCause::exchange_outage, GapState::accounted)});  // hinders nothing
   serve([&](const net::ServerRequest& request, int) {
     if (request.path != "/api/v1/gaps") return page_of(request, model);
     EXPECT_NE(request.target.find("%401m"), std::string::npos) << request.target;
