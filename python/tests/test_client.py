@@ -16,10 +16,12 @@ from fake_engine import GAP, Engine
 from trading_data_market import progress
 from trading_data_market.client import MarketDataClient
 from trading_data_market.errors import (
+    AuthenticationError,
     DataGapWarning,
     IncompleteDataError,
     InvalidRequestError,
     ModeError,
+    PermissionDeniedError,
     TradingDataMarketError,
     UnsupportedTimeframeError,
     _from_engine,
@@ -199,6 +201,16 @@ def test_the_engines_errors_have_classes() -> None:
     assert (type(again), str(again), again.__dict__) == (type(error), str(error), error.__dict__)
     assert isinstance(_from_engine("cancelled", "stopped", "", [], None), KeyboardInterrupt)
     assert type(_from_engine("of_tomorrow", "new", "", [], None)) is TradingDataMarketError
+    error = _from_engine("not_found", "nothing", "", [], None, 404, "http://h/x", "r1", b'{"code": "not_found"}')
+    assert (error.status, error.url, error.request_id, error.details) == (
+        404,
+        "http://h/x",
+        "r1",
+        {"code": "not_found"},
+    )
+    assert _from_engine("not_found", "nothing", "", [], None, 404, "", "", b"<html>").details == {}  # type: ignore[attr-defined]
+    assert isinstance(_from_engine("invalid_argument", "no", "", [], None, 401), AuthenticationError)
+    assert isinstance(_from_engine("invalid_argument", "no", "", [], None, 403), PermissionDeniedError)
     error = _from_engine("rate_limited", "slow down", "", [], 2.5)
     assert error.retryable
     assert error.retry_after == 2.5

@@ -6,6 +6,7 @@ ValueError`` and ``except TimeoutError`` work as one expects.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AmbiguousSymbolError",
     "ApiError",
+    "AuthenticationError",
     "ChecksumError",
     "ConfigurationError",
     "ConnectionFailedError",
@@ -26,6 +28,7 @@ __all__ = [
     "MissingDependencyError",
     "ModeError",
     "NotFoundError",
+    "PermissionDeniedError",
     "RateLimitError",
     "RequestTimeoutError",
     "ServerError",
@@ -44,7 +47,9 @@ class TradingDataMarketError(Exception):
 
     ``code`` is the engine's word for it, ``parameter`` the argument that was wrong (or ""), ``suggestions`` the
     nearest valid values, ``retryable`` whether the same call may succeed later, ``retry_after`` the pause in seconds,
-    when known.
+    when known. Where a server answered with the error, ``status`` is that of HTTP, ``url`` what was asked for,
+    ``request_id`` names the request in the server's log and ``details`` is the problem document (RFC 9457); without a
+    server they are None, "", "" and {}.
     """
 
     retryable = False
@@ -57,12 +62,20 @@ class TradingDataMarketError(Exception):
         parameter: str = "",
         suggestions: Sequence[str] = (),
         retry_after: float | None = None,
+        status: int | None = None,
+        url: str = "",
+        request_id: str = "",
+        details: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.parameter = parameter
         self.suggestions = list(suggestions)
         self.retry_after = retry_after
+        self.status = status
+        self.url = url
+        self.request_id = request_id
+        self.details = details or {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (type(self), self.args, self.__dict__)
@@ -102,6 +115,14 @@ class AmbiguousSymbolError(InvalidRequestError):
 
 class ApiError(TradingDataMarketError):
     """A server answered with an error."""
+
+
+class AuthenticationError(ApiError):
+    """The server, or a proxy before it, wants to know who asks (401)."""
+
+
+class PermissionDeniedError(ApiError):
+    """The server, or a proxy before it, knows who asks and refuses (403)."""
 
 
 class NotFoundError(ApiError):
@@ -180,13 +201,43 @@ _BY_CODE: dict[str, type[TradingDataMarketError]] = {
 }
 
 
+_BY_STATUS: dict[int, type[TradingDataMarketError]] = {401: AuthenticationError, 403: PermissionDeniedError}
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    """The problem document of an answer; {} when it is none."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
 def _from_engine(
-    code: str, message: str, parameter: str, suggestions: list[str], retry_after: float | None
+    code: str,
+    message: str,
+    parameter: str,
+    suggestions: list[str],
+    retry_after: float | None,
+    status: int = 0,
+    url: str = "",
+    request_id: str = "",
+    document: bytes = b"",
 ) -> BaseException:
     """The exception for one of the engine's errors."""
     if code == "cancelled":
         return KeyboardInterrupt(message)
-    cls = _BY_CODE.get(code, TradingDataMarketError)
+    cls = _BY_STATUS.get(status) or _BY_CODE.get(code, TradingDataMarketError)
     if cls is InvalidRequestError and parameter == "timeframe":
         cls = UnsupportedTimeframeError
-    return cls(message, code=code, parameter=parameter, suggestions=suggestions, retry_after=retry_after)
+    return cls(
+        message,
+        code=code,
+        parameter=parameter,
+        suggestions=suggestions,
+        retry_after=retry_after,
+        status=status or None,
+        url=url,
+        request_id=request_id,
+        details=_document(document),
+    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,7 +48,8 @@ client = MarketDataClient(mode="backtest", url=sys.argv[2] or None)
 try:
     frame = client.get_historical_data(**json.loads(sys.argv[1]))
 except Exception as error:
-    print(json.dumps({"class": type(error).__name__, "text": str(error), "code": error.code}))
+    told = {name: getattr(error, name) for name in ("code", "status", "url", "request_id", "details")}
+    print(json.dumps({"class": type(error).__name__, "text": str(error)} | told))
 else:
     print(json.dumps({"rows": len(frame), "provenance": frame.attrs["provenance"]}))
 """
@@ -92,6 +95,37 @@ def test_every_door_names_what_is_wrong(case: Wrong, served: tuple[Path, str]) -
     for url in ("", base):
         raised = in_python(config, url, parameters)
         assert (raised["class"], raised["code"]) == (case.exception, case.code), raised
+
+
+def test_an_error_over_http_names_its_request(served: tuple[Path, str]) -> None:
+    config, base = served
+    raised = in_python(config, base, GOOD | {"symbol": "BTCUSTD"})
+    assert raised["status"] == 404
+    assert str(raised["url"]).startswith(f"{base}/api/v1/ohlcv?")
+    details = raised["details"]
+    assert isinstance(details, dict)
+    assert details["code"] == "unknown_symbol"
+    assert raised["request_id"] == details["request_id"] != ""
+    raised = in_python(config, "", GOOD | {"symbol": "BTCUSTD"})
+    assert (raised["status"], raised["url"], raised["request_id"], raised["details"]) == (None, "", "", {})
+
+
+@pytest.mark.parametrize(("status", "name"), [(401, "AuthenticationError"), (403, "PermissionDeniedError")])
+def test_a_proxy_that_lets_nobody_in_is_named(status: int, name: str, served: tuple[Path, str]) -> None:
+    class Gate(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Says nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Gate) as gate:
+        threading.Thread(target=gate.serve_forever, daemon=True).start()
+        raised = in_python(served[0], f"http://127.0.0.1:{gate.server_port}", GOOD)
+        gate.shutdown()
+    assert (raised["class"], raised["status"], raised["details"]) == (name, status, {})
 
 
 def test_a_range_before_the_listing_is_empty_and_says_why(served: tuple[Path, str]) -> None:

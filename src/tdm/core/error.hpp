@@ -32,6 +32,16 @@ enum class ErrorCode : std::uint8_t {
 std::string_view to_string(ErrorCode code);
 bool is_retryable(ErrorCode code);
 
+// With what a server over HTTP told of a failure.
+struct HttpAnswer {
+  int status = 0;
+  std::string url;
+  std::string request_id;  // names the request in the server's log; empty when the server gave none
+  std::string document;    // its body, as it came
+
+  bool operator==(const HttpAnswer&) const = default;
+};
+
 // A failure as a value. `message` is for a person (exchange, symbol, range; never a secret), `parameter` names the
 // input that was wrong, `suggestions` are the nearest valid inputs.
 struct Error {
@@ -40,6 +50,7 @@ struct Error {
   std::string parameter{};
   std::vector<std::string> suggestions{};
   std::optional<std::chrono::milliseconds> retry_after{};
+  std::optional<HttpAnswer> answer{};
 
   bool operator==(const Error&) const = default;
 };
@@ -49,7 +60,7 @@ using Result = std::expected<T, Error>;
 
 inline std::unexpected<Error> fail(ErrorCode code, std::string message, std::string parameter = {},
                                    std::vector<std::string> suggestions = {}) {
-  return std::unexpected{Error{code, std::move(message), std::move(parameter), std::move(suggestions), std::nullopt}};
+  return std::unexpected{Error{code, std::move(message), std::move(parameter), std::move(suggestions), {}, {}}};
 }
 
 // Up to `limit` of `candidates` nearest to `text` by edit distance, nearest first; those too far to be a typing error

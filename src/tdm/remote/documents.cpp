@@ -97,7 +97,7 @@ Error error_of_document(const Json& problem) {
   return error;
 }
 
-Error error_of(const net::HttpReply& reply) {
+Error error_of(const net::HttpReply& reply, std::string url) {
   const auto document = parse_document(reply.body);
   Error error;
   if (document && document->contains("code") && parse_error_code(document->value("code", ""))) {
@@ -109,6 +109,8 @@ Error error_of(const net::HttpReply& reply) {
   }
   if (const auto header = net::find_header(reply.headers, "Retry-After"))
     error.retry_after = net::parse_retry_after(*header, system_clock().now());
+  const auto request_id = net::find_header(reply.headers, "X-Request-Id");
+  error.answer = HttpAnswer{reply.status, std::move(url), std::string{request_id.value_or("")}, reply.body};
   return error;
 }
 

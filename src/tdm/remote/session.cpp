@@ -78,7 +78,7 @@ Result<net::HttpReply> Session::attempt(const Call& call, const std::stop_token&
     return std::unexpected{std::move(error)};
   }
   give_back(std::move(client));
-  if (reply->status / 100 != 2) return std::unexpected{error_of(*reply)};
+  if (reply->status / 100 != 2) return std::unexpected{error_of(*reply, base_.origin() + call.target)};
   return reply;
 }
 

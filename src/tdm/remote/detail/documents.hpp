@@ -22,7 +22,8 @@ Result<Json> parse_document(std::string_view text);
 
 // What a reply that is no success means: the problem document's code by name, its parameter, suggestions and
 // Retry-After; a body that is none (a proxy's page) is judged by its status.
-Error error_of(const net::HttpReply& reply);
+// `url`: what was asked for, which the error then tells with the answer.
+Error error_of(const net::HttpReply& reply, std::string url = {});
 Error error_of_document(const Json& problem);
 std::optional<ErrorCode> parse_error_code(std::string_view name);
 

@@ -60,16 +60,17 @@ TEST(Documents, EveryErrorCodeHasItsName) {
 TEST(Documents, AProblemIsItsError) {
   net::HttpReply reply;
   reply.status = 404;
-  reply.headers = {{"Retry-After", "7"}};
+  reply.headers = {{"Retry-After", "7"}, {"X-Request-Id", "r1"}};
   reply.body =
       R"({"type":"urn:tdm:problem:unknown_symbol","title":"Not Found","status":404,"detail":"bybit has no BTCUSTD","code":"unknown_symbol",
     "parameter":"symbol","suggestions":["BTCUSDT"],"request_id":"r1"})";
-  const auto error = error_of(reply);
+  const auto error = error_of(reply, "http://host/api/v1/ohlcv");
   EXPECT_EQ(error.code, ErrorCode::unknown_symbol);
   EXPECT_EQ(error.message, "bybit has no BTCUSTD");
   EXPECT_EQ(error.parameter, "symbol");
   EXPECT_EQ(error.suggestions, std::vector<std::string>{"BTCUSDT"});
   EXPECT_EQ(error.retry_after, std::chrono::seconds{7});
+  EXPECT_EQ(error.answer, (HttpAnswer{404, "http://host/api/v1/ohlcv", "r1", reply.body}));
 }
 
 TEST(Documents, ABodyThatIsNoProblemIsJudgedByItsStatus) {
