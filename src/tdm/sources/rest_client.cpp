@@ -103,6 +103,8 @@ asio::awaitable<Verdict> RestClient::attempt(const net::Url& base, const std::st
   net::HttpRequest request;
   request.base = base;
   request.target = target;
+  request.read_timeout = options_.read_timeout;
+  request.body_limit = options_.body_limit;
   ++sent_;
   reply.sent_at = steady_clock::now();
   auto answer = co_await http_.send(std::move(request));

@@ -51,6 +51,8 @@ struct RestClientOptions {
   std::shared_ptr<net::Governor> governor{};
   net::RetryPolicy policy{};
   Judge judge{};
+  std::chrono::milliseconds read_timeout = net::HttpRequest{}.read_timeout;
+  std::size_t body_limit = net::HttpRequest{}.body_limit;
 };
 
 // Sends GET requests under one quota and repeats what may be repeated. An answer that broke the contract is asked for a
