@@ -72,6 +72,7 @@ struct ConnectorOptions {
   std::optional<double> rate_limit;        // requests per second; nothing: the connector's default
   std::optional<std::string> memory_file;  // of the quota governor
   std::optional<std::string> proxy{};      // HTTPS_PROXY, as net::HttpClientOptions takes it
+  std::string history_url{};  // of exchanges with a host for the past; empty: the default that fits base_url
 };
 
 // What an exchange must do. One folder under sources/ per exchange; each passes ConnectorConformance. All methods may
