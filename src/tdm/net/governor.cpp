@@ -45,9 +45,7 @@ class Turns {
   using Done = std::move_only_function<void(Outcome)>;
 
   Turns(GovernorOptions options, const Clock& clock)
-      : options_{std::move(options)},
-        clock_{clock},
-        pace_{options_.quota, options_.rate_limit, unit_rate(options_.quota, options_.share)} {}
+      : options_{std::move(options)}, clock_{clock}, pace_{options_.quota, options_.rate_limit, pace_rate(options_)} {}
   Turns(const Turns&) = delete;
   Turns& operator=(const Turns&) = delete;
 
@@ -63,6 +61,10 @@ class Turns {
   // Units per second; 0: no quota.
   static double unit_rate(const Quota& quota, double share) {
     return share * quota.requests / std::chrono::duration<double>(quota.window).count();
+  }
+
+  static double pace_rate(const GovernorOptions& options) {
+    return options.even ? unit_rate(options.quota, options.share) : 0;
   }
 
   double rate(int units) {
@@ -81,7 +83,7 @@ class Turns {
     {
       const std::scoped_lock guard{mutex_};
       options_.quota.requests = units;
-      pace_.set_quota(options_.quota, unit_rate(options_.quota, options_.share));
+      pace_.set_quota(options_.quota, pace_rate(options_));
     }
     wake_.notify_one();
   }

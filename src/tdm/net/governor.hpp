@@ -25,6 +25,8 @@ struct GovernorOptions {
   double rate_limit = 10;  // requests per second, an even pace: at most rate x t + 2 in any interval t
   // The part of the quota that is used, as an even pace too: a request of n units is followed by n units' time.
   double share = 1;
+  // False: the exchange lets its quota be spent at once, and only rate_limit is an even pace.
+  bool even = true;
   // Shared by every process on this store and opened at the first request; without it, or when it cannot be opened (a
   // warning in the log), the memory is this process's.
   std::optional<std::string> memory_file{};

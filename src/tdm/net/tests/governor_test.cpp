@@ -206,6 +206,12 @@ TEST_F(GovernorTest, UnitsHaveARateAndAShare) {
   EXPECT_FALSE(Governor::open({.name = "binance.spot", .share = 1.5}, system_clock()));
 }
 
+TEST_F(GovernorTest, AQuotaThatMayBeSpentAtOnceIsButNotTwice) {
+  const auto governor = open({.name = "x", .quota = {20, 10'000ms}, .rate_limit = 10'000, .even = false});
+  EXPECT_DOUBLE_EQ(governor->permitted_rate(), 2);
+  EXPECT_EQ(run(governor, 4, 300ms).size(), 20U);
+}
+
 TEST_F(GovernorTest, ARequestThatTheQuotaNeverHoldsIsRefusedAtOnce) {
   const auto governor = open({.name = "binance.spot", .quota = {10, std::chrono::minutes{1}}, .rate_limit = 1'000});
   asio::io_context loop;
