@@ -39,6 +39,13 @@ Verdict transport_failure(Error error) {
   return verdict;
 }
 
+Verdict without_turn(Error error) {
+  Verdict verdict;
+  verdict.next = Next::give_up;
+  verdict.error = std::move(error);
+  return verdict;
+}
+
 }  // namespace
 
 Verdict verdict(Next next, ErrorCode code, std::string message, std::string parameter) {
@@ -94,11 +101,11 @@ asio::awaitable<Result<Answer>> RestClient::get(net::Url base, std::string targe
 asio::awaitable<Verdict> RestClient::attempt(const net::Url& base, const std::string& target, int units,
                                              Deadline deadline, Answer& reply) {
   auto permit = co_await options_.governor->acquire(deadline, units);
-  if (!permit) {
-    Verdict verdict;
-    verdict.next = Next::give_up;
-    verdict.error = out_of_turns(std::move(permit).error());
-    co_return verdict;
+  if (!permit) co_return without_turn(out_of_turns(std::move(permit).error()));
+  if (options_.pace) {
+    // A turn is all that is wanted of it: the quota that it counts is another one.
+    auto turn = co_await options_.pace->acquire(deadline);
+    if (!turn) co_return without_turn(std::move(turn).error());
   }
   net::HttpRequest request;
   request.base = base;

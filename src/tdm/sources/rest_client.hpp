@@ -49,6 +49,7 @@ struct RestClientOptions {
   std::string exchange{};  // in log and metrics
   net::HttpClientOptions http{};
   std::shared_ptr<net::Governor> governor{};
+  std::shared_ptr<net::Governor> pace{};  // of several clients of one exchange together; none: this one is all
   net::RetryPolicy policy{};
   Judge judge{};
   std::chrono::milliseconds read_timeout = net::HttpRequest{}.read_timeout;
@@ -68,6 +69,7 @@ class RestClient {
   asio::awaitable<Result<Answer>> get(net::Url base, std::string target, std::string what, int units = 1);
 
   net::Governor& governor() const { return *options_.governor; }
+  const std::shared_ptr<net::Governor>& shared_governor() const { return options_.governor; }
   std::int64_t sent() const { return sent_; }
 
  private:

@@ -19,17 +19,19 @@ namespace {
 using std::chrono::milliseconds;
 
 // One pool of credits, counted in requests: a window as long as the pool takes to refill never holds more than the pool
-// does.
+// does. The pace of `rate_limit` is that of all pools together.
 struct Pool {
   std::string_view suffix;  // of its name in the quota's memory
   net::Quota quota;
   double default_rate;  // requests per second
+  bool even = true;
 };
-constexpr Pool kBarsPool{"", {100, milliseconds{5'000}}, 15};              // 500 of 50,000 credits, 10,000/s come back
-constexpr Pool kListsPool{"-instruments", {50, milliseconds{50'000}}, 1};  // 10,000 of 500,000 credits
-constexpr Pool kHistoryPool{"-history", {20, milliseconds{1'000}}, 10};    // no credits documented; 20/s were served
-constexpr std::size_t kConnectionsPerPool = 8;                             // of the 32 that an address may hold
-constexpr std::size_t kListBytes = 512u << 20;                             // every option that ever expired
+constexpr Pool kBarsPool{"", {100, milliseconds{5'000}}, 15};  // 500 of 50,000 credits, 10,000/s come back
+// 10,000 of 500,000 credits. A list is asked for now and then, and may then be asked for at once.
+constexpr Pool kListsPool{"-instruments", {50, milliseconds{50'000}}, 15, false};
+constexpr Pool kHistoryPool{"-history", {20, milliseconds{1'000}}, 10};  // no credits documented; 20/s were served
+constexpr std::size_t kConnectionsPerPool = 8;                           // of the 32 that an address may hold
+constexpr std::size_t kListBytes = 512u << 20;                           // every option that ever expired
 constexpr milliseconds kListTimeout{60'000};
 constexpr std::int64_t kTypicalPageBytes = 300'000;  // 5,000 rows of 60 characters
 // A page with fewer rows was not cut: its head is before the listing.
@@ -84,12 +86,13 @@ struct HostMaker {
   const Clock& clock;
   net::RetryPolicy policy;
 
-  Result<std::unique_ptr<RestClient>> client(const Pool& pool) const {
+  Result<std::unique_ptr<RestClient>> client(const Pool& pool, std::shared_ptr<net::Governor> pace = nullptr) const {
     net::GovernorOptions quota;
     quota.name = fmt::format("{}{}", kExchange, pool.suffix);
     quota.quota = pool.quota;
     quota.rate_limit = options.rate_limit.value_or(pool.default_rate);
     quota.memory_file = options.memory_file;
+    quota.even = pool.even;
     auto governor = net::Governor::open(std::move(quota), clock);
     if (!governor) return std::unexpected{std::move(governor).error()};
     RestClientOptions client;
@@ -97,6 +100,7 @@ struct HostMaker {
     client.http.proxy = options.proxy;
     client.http.connections_per_origin = kConnectionsPerPool;
     client.governor = *std::move(governor);
+    client.pace = std::move(pace);
     client.policy = policy;
     client.judge = judge_with(clock);
     if (&pool != &kBarsPool) {
@@ -148,11 +152,12 @@ Result<std::shared_ptr<Connector>> DeribitConnector::make(const ConnectorOptions
   const HostMaker maker{options, std::move(executor), clock, policy};
   auto bars = maker.client(kBarsPool);
   if (!bars) return std::unexpected{std::move(bars).error()};
-  auto lists = maker.client(kListsPool);
+  const auto& pace = (*bars)->shared_governor();
+  auto lists = maker.client(kListsPool, pace);
   if (!lists) return std::unexpected{std::move(lists).error()};
   Host history;
   if (urls->history) {
-    auto client = maker.client(kHistoryPool);
+    auto client = maker.client(kHistoryPool, pace);
     if (!client) return std::unexpected{std::move(client).error()};
     history = {*urls->history, *std::move(client)};
   }

@@ -304,6 +304,21 @@ TEST_F(DeribitConnectorTest, TheLivingAreListedWithoutTheHistoryHost) {
             (std::vector<std::string>{"BTC-30DEC22 expired", "BTC-FS-25DEC26_PERP", "BTC-PERPETUAL"}));
 }
 
+// `rate_limit` is the pace of bars, lists and the history host together: rate x t + 2 in any t.
+TEST_F(DeribitConnectorTest, AllHostsKeepOnePace) {
+  auto options = options_for(server().base_url());
+  options.history_url = history().base_url();
+  options.rate_limit = 10;
+  const auto slow = DeribitConnector::make(options, pool_.get_executor(), system_clock(), kQuick);
+  ASSERT_TRUE(slow) << slow.error().message;
+  const auto begin = std::chrono::steady_clock::now();
+  ASSERT_TRUE(wait_for((*slow)->instruments("future")));
+  ASSERT_TRUE(wait_for((*slow)->server_time()));
+  EXPECT_EQ(server().targets().size(), 3U);
+  EXPECT_EQ(history().targets().size(), 2U);
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, 300ms);
+}
+
 TEST_F(DeribitConnectorTest, AHostThatDoesNotKnowAnyIsAskedForEachGroup) {
   server().set_script([](const net::ServerRequest& request, int) -> std::optional<net::ServerReply> {
     const auto currency = FakeDeribit::parameter(request, "currency");
