@@ -87,23 +87,32 @@ class Grouping {
 // For open, high and low: the rows of a group whose prices count.
 class Traded {
  public:
-  Traded(const Frame& parts, bool skips_untraded) {
-    const auto* counts = skips_untraded ? parts.find(kCount) : nullptr;
-    if (counts == nullptr) return;
-    counts_ = std::get<std::span<const std::int64_t>>(counts->data);
-    valid_ = counts->valid;
+  Traded(const Frame& parts, std::string_view traded_by) {
+    const auto* column = traded_by.empty() ? nullptr : parts.find(traded_by);
+    if (column == nullptr) return;
+    skips_ = true;
+    valid_ = column->valid;
+    if (const auto* counts = std::get_if<std::span<const std::int64_t>>(&column->data))
+      counts_ = *counts;
+    else
+      volumes_ = std::get<std::span<const double>>(column->data);
   }
 
   // True when some part of the group has no trade and another has.
   bool differ(const Group& group) const {
     bool untraded = false, traded = false;
-    for (auto row = group.first; row < group.last && !counts_.empty(); ++row) (counts(row) ? traded : untraded) = true;
+    for (auto row = group.first; row < group.last && skips_; ++row) (counts(row) ? traded : untraded) = true;
     return untraded && traded;
   }
-  bool counts(std::size_t row) const { return (!valid_.empty() && valid_[row] == 0) || counts_[row] != 0; }
+  bool counts(std::size_t row) const {
+    if (!valid_.empty() && valid_[row] == 0) return true;
+    return counts_.empty() ? volumes_[row] != 0 : counts_[row] != 0;
+  }
 
  private:
+  bool skips_ = false;
   std::span<const std::int64_t> counts_{};
+  std::span<const double> volumes_{};
   std::span<const std::uint8_t> valid_{};
 };
 
@@ -255,14 +264,15 @@ void add_column(FrameBuilder& builder, const Column& column, const Groups& group
 
 std::vector<std::string> columns_of_parts(const std::vector<std::string>& columns, const Derivation& derivation) {
   auto names = columns;
-  const bool counts = derivation.skips_untraded && std::ranges::any_of(columns, is_extreme);
-  if (counts && std::ranges::find(names, kCount) == names.end()) names.emplace_back(kCount);
+  const bool looked_at = !derivation.traded_by.empty() && std::ranges::any_of(columns, is_extreme);
+  if (looked_at && std::ranges::find(names, derivation.traded_by) == names.end())
+    names.emplace_back(derivation.traded_by);
   return names;
 }
 
 Frame derive(const Frame& parts, const std::vector<std::string>& columns, const Derivation& derivation) {
   const auto groups = Grouping{open_times(parts), derivation}.whole_groups();
-  const Traded traded{parts, derivation.skips_untraded};
+  const Traded traded{parts, derivation.traded_by};
   FrameBuilder builder{groups.size()};
   builder.add("open_time", each<TimePoint>(groups, [](const Group& group) { return group.open_time; }));
   for (const auto& name : columns) {

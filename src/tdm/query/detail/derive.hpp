@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tdm/core/bar.hpp"           // Frame
@@ -15,9 +16,9 @@ struct Derivation {
   // Parts that need not be there, because the ledger says that nothing was traded or the exchange stood still. Sorted,
   // merged.
   std::vector<TimeRange> excused{};
-  // Binance's rule: a part without a trade has no first, highest or lowest price of its own, so it is left out of open,
-  // high and low, unless no part has a trade.
-  bool skips_untraded = false;
+  // The column that is 0 in a part without a trade. Such a part has no first, highest or lowest price of its own, so it
+  // is left out of open, high and low, unless no part has a trade. Empty: every part counts.
+  std::string_view traded_by{};
 };
 
 // The columns that parts must have, so that `columns` can be made of them.

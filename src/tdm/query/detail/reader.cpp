@@ -61,6 +61,13 @@ void count_texts(std::map<std::string, std::int64_t>& counts, const Column& colu
   }
 }
 
+// Which column says that a part had no trade, where a bar opens at its first one. Where it opens at the close before,
+// such a part is flat there and changes no bar.
+std::string_view traded_by(const sources::MarketTraits& traits, PriceKind kind) {
+  if (kind != PriceKind::last || traits.open_rule != "first_trade") return {};
+  return traits.has_trade_count ? "trade_count" : "volume";
+}
+
 std::optional<Error> cancelled(const std::stop_token& stop) {
   if (!stop.stop_requested()) return std::nullopt;
   return Error{ErrorCode::cancelled, "the read was cancelled; what was fetched is kept", {}, {}, std::nullopt};
@@ -377,10 +384,9 @@ Result<Reader::Rows> Reader::read_page(const Task& task, const Scope& scope) con
 Result<Reader::Rows> Reader::read_bars(const Task& task, const Scope& scope, TimeRange range,
                                        const std::vector<std::string>& columns) const {
   const auto account = scope.account(task);
-  // Who counts trades makes longer bars of those that have one.
-  const bool skips_untraded = task.traits->has_trade_count && task.series.price_kind == PriceKind::last;
   const Derivation derivation{task.grid, scope.base().timeframe,
-                              account.derived() ? account.excused(range) : std::vector<TimeRange>{}, skips_untraded};
+                              account.derived() ? account.excused(range) : std::vector<TimeRange>{},
+                              traded_by(*task.traits, task.series.price_kind)};
   auto stored = account.derived() ? columns_of_parts(columns, derivation) : columns;
   auto frame = store_.read(scope.manifest, range,
                            {.columns = std::move(stored), .as_of = task.as_of, .include_tail = task.include_tail()});

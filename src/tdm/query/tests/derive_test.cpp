@@ -315,7 +315,7 @@ TEST_F(Parts, UntradedOnesHaveNoSayInOpenHighAndLow) {
   rows_.high = {50, 25, 30, 31};
   rows_.low = {1, 15, 30, 31};
   auto how = two_hours();
-  how.skips_untraded = true;
+  how.traded_by = "trade_count";
   const auto bars = derived(rows_, how);
   EXPECT_THAT(bars.open, ElementsAre(20, 30));  // all without a trade: what there is
   EXPECT_THAT(bars.high, ElementsAre(25, 31));
@@ -323,6 +323,20 @@ TEST_F(Parts, UntradedOnesHaveNoSayInOpenHighAndLow) {
   EXPECT_THAT(derived(rows_, two_hours()).open, ElementsAre(1, 30));
   EXPECT_THAT(columns_of_parts({"open", "volume"}, how), ElementsAre("open", "volume", "trade_count"));
   EXPECT_THAT(columns_of_parts({"volume"}, how), ElementsAre("volume"));
+}
+
+TEST_F(Parts, WhereNobodyCountsTradesTheVolumeSaysWhetherThereWereAny) {
+  rows_.volume = {0, 3, 0, 0};
+  rows_.open = {1, 20, 30, 31};
+  rows_.high = {50, 25, 30, 31};
+  rows_.low = {1, 15, 30, 31};
+  auto how = two_hours();
+  how.traded_by = "volume";
+  const auto bars = derived(rows_, how);
+  EXPECT_THAT(bars.open, ElementsAre(20, 30));
+  EXPECT_THAT(bars.high, ElementsAre(25, 31));
+  EXPECT_THAT(bars.low, ElementsAre(15, 30));
+  EXPECT_THAT(columns_of_parts({"high"}, how), ElementsAre("high", "volume"));
 }
 
 // ---- exact sums
