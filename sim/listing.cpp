@@ -84,30 +84,70 @@ constexpr Default kDefaults[] = {
      "2020-08-11T07:00:00Z", ""},
     {"binance", "coinm", "BTCUSD_240329", "BTC", "USD", "CURRENT_QUARTER", "0.1", "1", 16'690, 0.6, 0.3,
      "2023-09-29T08:00:00Z", "2023-09-29T08:00:00Z", "2024-03-29T08:00:00Z"},
+    {"deribit", "future", "BTC-PERPETUAL", "BTC", "USD", "perpetual", "0.5", "1", 16'546, 0.6, 0.02,
+     "2018-08-14T10:24:47Z", "2018-08-14T10:30:00Z", ""},
+    {"deribit", "future", "ETH-PERPETUAL", "ETH", "USD", "perpetual", "0.05", "1", 1'199, 0.7, 0.02,
+     "2019-03-14T13:00:54Z", "2019-03-14T13:05:00Z", ""},
+    {"deribit", "future", "BTC_USDC-PERPETUAL", "BTC", "USDC", "perpetual", "1.0", "0.001", 16'548, 0.6, 0.1,
+     "2022-03-09T11:12:22Z", "2022-03-09T11:20:00Z", ""},
+    {"deribit", "future", "SOL_USDC-PERPETUAL", "SOL", "USDC", "perpetual", "0.01", "0.1", 9.9, 0.9, 0.2,
+     "2022-03-15T13:00:00Z", "2022-03-15T13:00:00Z", ""},
+    {"deribit", "future", "DOGE_USDC-PERPETUAL", "DOGE", "USDC", "perpetual", "0.00001", "100", 0.07, 1.1, 0.3,
+     "2022-04-28T13:16:27Z", "2022-04-28T13:20:00Z", ""},
+    {"deribit", "future", "BTC-29DEC23", "BTC", "USD", "month", "0.5", "1", 16'700, 0.6, 0.5, "2022-12-15T08:03:00Z",
+     "2022-12-15T08:10:00Z", "2023-12-29T08:00:00Z"},
+    {"deribit", "future", "BTC-29MAR24", "BTC", "USD", "month", "0.5", "1", 16'750, 0.6, 0.5, "2023-03-30T08:03:00Z",
+     "2023-03-30T08:10:00Z", "2024-03-29T08:00:00Z"},
+    {"deribit", "future", "BTC-25DEC26", "BTC", "USD", "month", "0.5", "1", 16'800, 0.6, 0.5, "2025-12-25T08:03:00Z",
+     "2025-12-25T08:10:00Z", "2026-12-25T08:00:00Z"},
+    {"deribit", "option", "BTC-29MAR24-60000-C", "BTC", "BTC", "month", "0.0005", "0.1", 0.012, 0.9, 0.9,
+     "2023-03-30T08:03:00Z", "2023-03-30T09:00:00Z", "2024-03-29T08:00:00Z"},
+    {"deribit", "option", "ETH-25DEC26-3000-P", "ETH", "ETH", "month", "0.0005", "1", 0.05, 0.9, 0.9,
+     "2025-12-25T08:03:00Z", "2025-12-25T09:00:00Z", "2026-12-25T08:00:00Z"},
+    {"deribit", "option", "XRP_USDC-28JUN24-0d625-C", "XRP", "USDC", "month", "0.0001", "1000", 0.04, 0.9, 0.9,
+     "2023-12-28T08:03:00Z", "2023-12-28T09:00:00Z", "2024-06-28T08:00:00Z"},
+    {"deribit", "spot", "BTC_USDC", "BTC", "USDC", "", "0.01", "0.0001", 16'550, 0.6, 0.2, "2023-04-25T07:00:00Z",
+     "2023-04-25T07:00:00Z", ""},
+    {"deribit", "spot", "ETH_BTC", "ETH", "BTC", "", "0.0001", "0.0001", 0.0725, 0.3, 0.6, "2023-04-25T07:00:00Z",
+     "2023-04-25T07:00:00Z", ""},
 };
 
 // What an exchange's way of counting makes of every listing of its own.
 void apply_rules(Listing& listing) {
-  if (listing.id.exchange.text() != "binance") return;
+  const std::string& exchange = listing.id.exchange.text();
+  if (exchange != "binance" && exchange != "deribit") return;
   listing.open_rule = OpenRule::first_trade;
-  listing.quote_decimals = 8;
+  if (exchange == "binance") listing.quote_decimals = 8;
 }
 
 std::string settle_of(std::string_view market, const std::string& base, const std::string& quote) {
   if (market == "spot") return {};
-  return market == "inverse" || market == "coinm" ? base : quote;
+  const bool of_dollars = market == "future" && quote == "USD";  // Deribit's inverse futures
+  return market == "inverse" || market == "coinm" || of_dollars ? base : quote;
 }
 
-// Binance's coin-margined contracts are worth a hundred dollars for bitcoin and ten for every other coin.
-std::int64_t contract_size_of(std::string_view market, std::string_view base) {
+// Binance's coin-margined contracts are worth a hundred dollars for bitcoin and ten for every other coin, Deribit's
+// inverse futures ten for bitcoin and one for ether (exchanges/deribit.md §4.2).
+std::int64_t contract_size_of(std::string_view market, std::string_view base, std::string_view quote) {
+  if (market == "future") return quote == "USD" && base != "ETH" ? 10 : 1;
   if (market != "coinm") return 1;
   return base == "BTC" ? 100 : 10;
 }
 
 std::string contract_type_of(std::string_view market, bool delivers) {
   if (market == "spot") return {};
+  if (market == "future" || market == "option") return delivers ? "month" : "perpetual";  // Deribit's period
   if (market == "usdm" || market == "coinm") return delivers ? "CURRENT_QUARTER" : "PERPETUAL";
   return fmt::format("{}{}", market == "inverse" ? "Inverse" : "Linear", delivers ? "Futures" : "Perpetual");
+}
+
+std::string usual_market(std::string_view exchange) {
+  if (exchange == "deribit") return "future";
+  return exchange == "binance" ? "spot" : "linear";
+}
+
+std::string usual_quote(std::string_view market) {
+  return market == "inverse" || market == "coinm" || market == "future" ? "USD" : "USDT";
 }
 
 Result<std::vector<TimeRange>> read_gaps(const YAML::Node& list, const std::string& file) {
@@ -157,12 +197,12 @@ Result<Listing> read_listing(const YAML::Node& node, const std::string& file) {
                  "contract_size",
                  "flat_tail"}};
   const std::string exchange = fields.text("exchange", "bybit");
-  const std::string market = fields.text("market", exchange == "binance" ? "spot" : "linear");
+  const std::string market = fields.text("market", usual_market(exchange));
   const std::string name = fmt::format("{}.{}.{}", exchange, market, fields.text("symbol"));
   const auto delivery = fields.time("delivery");
   const auto first_bar = fields.time("first_bar");
   const std::string base = fields.text("base");
-  const std::string quote = fields.text("quote", market == "inverse" || market == "coinm" ? "USD" : "USDT");
+  const std::string quote = fields.text("quote", usual_quote(market));
   const Grid tick = read_grid(fields, "tick");
   const Grid lot = read_grid(fields, "lot");
   const double price = fields.number("start_price", 0, 1e-9, 1e9);
@@ -190,7 +230,7 @@ Result<Listing> read_listing(const YAML::Node& node, const std::string& file) {
                   .delivery = delivery,
                   .status = fields.text("status", ""),
                   .symbol_id = fields.integer("symbol_id", 0, 0, 1'000'000'000),
-                  .contract_size = fields.integer("contract_size", contract_size_of(market, base), 1, 1'000'000),
+                  .contract_size = fields.integer("contract_size", contract_size_of(market, base, quote), 1, 1'000'000),
                   .flat_tail = fields.flag("flat_tail", false)};
   apply_rules(listing);
   if (fields.has("gaps")) {
@@ -221,7 +261,7 @@ Listing make_default(const Default& row, std::int64_t symbol_id) {
                   .launch = known_time(row.launch),
                   .first_bar = known_time(row.first_bar),
                   .symbol_id = symbol_id,
-                  .contract_size = contract_size_of(row.market, row.base),
+                  .contract_size = contract_size_of(row.market, row.base, row.quote),
                   .flat_tail = row.market == "usdm"};
   if (!row.delivery.empty()) listing.delivery = known_time(row.delivery);
   apply_rules(listing);

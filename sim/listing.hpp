@@ -52,14 +52,18 @@ struct Listing {
   int quote_decimals = 18;         // at most, of an amount of quote currency
   bool flat_tail = false;          // after `delivery` flat bars without volume go on; they are no truth
 
-  bool inverse() const { return id.market.text() == "inverse" || id.market.text() == "coinm"; }
+  // Counted in contracts of quote currency, while the price is in it too. Deribit has both kinds in one market.
+  bool inverse() const {
+    const std::string& market = id.market.text();
+    return market == "inverse" || market == "coinm" || (market == "future" && settle == base);
+  }
   Phase phase_at(TimePoint now) const;
   // Decimals of the second volume: of exact products where quote currency has as many, eight decimals of a coin on
   // inverse.
   int turnover_scale() const { return inverse() ? 8 : std::min(tick.scale + lot.scale, quote_decimals); }
 };
 
-// The instruments that a simulator without an instruments file serves: those of Bybit, then those of Binance.
+// The instruments that a simulator without an instruments file serves: those of Bybit, of Binance and of Deribit.
 std::vector<Listing> default_listings();
 
 // A YAML or JSON file: a list, or a mapping with the key `instruments` that holds the list. Errors name

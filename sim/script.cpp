@@ -237,6 +237,26 @@ BinanceSettings read_binance(const YAML::Node& node, Fields& outer) {
   return settings;
 }
 
+DeribitSettings read_deribit(const YAML::Node& node, Fields& outer) {
+  Fields fields{node,
+                outer.file(),
+                {"pool", "cost", "instruments_pool", "instruments_cost", "refill", "error_status", "serves_expired",
+                 "mixed_numbers"}};
+  constexpr std::int64_t kMost = 1'000'000'000;
+  const DeribitSettings usual;
+  DeribitSettings settings{
+      .pool = fields.integer("pool", usual.pool, 1, kMost),
+      .cost = fields.integer("cost", usual.cost, 0, kMost),
+      .instruments_pool = fields.integer("instruments_pool", usual.instruments_pool, 1, kMost),
+      .instruments_cost = fields.integer("instruments_cost", usual.instruments_cost, 0, kMost),
+      .refill = fields.integer("refill", usual.refill, 1, kMost),
+      .error_status = static_cast<int>(fields.integer("error_status", usual.error_status, 200, 599)),
+      .serves_expired = fields.flag("serves_expired", usual.serves_expired),
+      .mixed_numbers = fields.flag("mixed_numbers", usual.mixed_numbers)};
+  outer.keep(fields.error());
+  return settings;
+}
+
 bool query_holds(const FaultRule& rule, const net::ServerRequest& request) {
   return std::ranges::all_of(rule.query, [&](const auto& wanted) {
     return std::ranges::any_of(
@@ -251,10 +271,11 @@ Result<ScriptFile> load_script(const std::string& file) {
   if (!root) return std::unexpected{root.error()};
   ScriptFile script;
   if (root->IsNull()) return script;
-  Fields fields{*root, file, {"quota", "limit_headers", "binance", "faults"}};
+  Fields fields{*root, file, {"quota", "limit_headers", "binance", "deribit", "faults"}};
   if (fields.error()) return std::unexpected{*fields.error()};
   if (fields.has("quota")) script.quota = read_quota(fields.node("quota"), fields);
   if (fields.has("binance")) script.binance = read_binance(fields.node("binance"), fields);
+  if (fields.has("deribit")) script.deribit = read_deribit(fields.node("deribit"), fields);
   script.limit_headers = fields.flag("limit_headers", false);
   if (fields.error()) return std::unexpected{*fields.error()};
   if (!fields.has("faults")) return script;

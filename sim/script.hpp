@@ -37,6 +37,18 @@ struct BinanceSettings {
   LimitAbove futures_limit_above = LimitAbove::refuse;
 };
 
+// Deribit's credits (exchanges/deribit.md §3.1), and what of its ways nobody could verify (sim/README.md: Deribit).
+struct DeribitSettings {
+  std::int64_t pool = 50'000;  // credits of an address for everything but get_instruments
+  std::int64_t cost = 500;
+  std::int64_t instruments_pool = 500'000;
+  std::int64_t instruments_cost = 10'000;
+  std::int64_t refill = 10'000;  // credits a second, of either pool
+  int error_status = 400;        // HTTP status of a JSON-RPC error
+  bool serves_expired = false;   // whether the main host answers for instruments that expired long ago
+  bool mixed_numbers = true;     // 10, 10.0 and 1.0e1 side by side; else as the recordings have them: 10.0
+};
+
 // Which answers are spoiled, and how. All conditions must hold.
 struct FaultRule {
   std::string label;  // for the log: what it does and where it stands in the file
@@ -57,6 +69,7 @@ struct ScriptFile {
   QuotaSettings quota{};       // Bybit's
   bool limit_headers = false;  // Bybit's
   BinanceSettings binance{};
+  DeribitSettings deribit{};
   std::vector<FaultRule> rules{};
 };
 // Errors name FILE:LINE:COLUMN.
