@@ -15,6 +15,7 @@
 
 #include "sim/binance/binance.hpp"
 #include "sim/bybit/bybit.hpp"
+#include "sim/deribit/deribit.hpp"
 #include "sim/simulator.hpp"
 #include "sim/truth_file.hpp"
 #include "tdm/core/clock.hpp"
@@ -37,7 +38,7 @@ struct Options {
   std::vector<std::string> exchanges;
 };
 
-constexpr std::string_view kExchanges[] = {"bybit", "binance"};
+constexpr std::string_view kExchanges[] = {"bybit", "binance", "deribit"};
 
 void describe(CLI::App& app, Options& options) {
   app.add_option("--port", options.port, "port on 127.0.0.1; 0 takes a free one")->capture_default_str();
@@ -70,6 +71,7 @@ struct Setup {
   TruthSelection truth;
   std::unique_ptr<const bybit::Recordings> bybit_recordings;
   std::unique_ptr<const binance::Recordings> binance_recordings;
+  std::unique_ptr<const deribit::Recordings> deribit_recordings;
 
   bool simulates(std::string_view exchange) const {
     return options.exchanges.empty() || std::ranges::find(options.exchanges, exchange) != options.exchanges.end();
@@ -88,12 +90,16 @@ Result<void> load_recordings(Setup& setup) {
   if (replay.empty()) return {};
   auto of_bybit = bybit::Recordings::load(folder_of(replay, "bybit"));
   auto of_binance = binance::Recordings::load(folder_of(replay, "binance"));
-  for (const Error* error : {of_bybit ? nullptr : &of_bybit.error(), of_binance ? nullptr : &of_binance.error()}) {
+  auto of_deribit = deribit::Recordings::load(folder_of(replay, "deribit"));
+  const bool none = !of_bybit && !of_binance && !of_deribit;
+  for (const Error* error : {of_bybit ? nullptr : &of_bybit.error(), of_binance ? nullptr : &of_binance.error(),
+                             of_deribit ? nullptr : &of_deribit.error()}) {
     const bool damaged = error != nullptr && error->code == ErrorCode::corrupt_data;
-    if (damaged || (!of_bybit && !of_binance)) return std::unexpected{*error};
+    if (damaged || none) return std::unexpected{*error};
   }
   if (of_bybit) setup.bybit_recordings = *std::move(of_bybit);
   if (of_binance) setup.binance_recordings = *std::move(of_binance);
+  if (of_deribit) setup.deribit_recordings = *std::move(of_deribit);
   return {};
 }
 
@@ -179,6 +185,11 @@ Result<void> run(Setup setup, const sigset_t& signals) {
     exchanges.push_back(std::make_unique<binance::Binance>(
         world, setup.script, [&clock, start = setup.now] { return start + clock.elapsed(); },
         std::move(setup.binance_recordings)));
+  }
+  if (setup.simulates("deribit")) {
+    exchanges.push_back(std::make_unique<deribit::Deribit>(
+        world, setup.script, options.seed, [&clock, start = setup.now] { return start + clock.elapsed(); },
+        std::move(setup.deribit_recordings)));
   }
   Simulator simulator{std::move(exchanges), clock, system_clock(), plan, log.get()};
   auto server = net::HttpServer::start(
