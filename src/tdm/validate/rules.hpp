@@ -37,8 +37,9 @@ struct Context {
   Series series;
   TimeRange window;  // asked for; an empty one holds no row against it (C6, C1)
   std::chrono::seconds settle{60};
-  std::chrono::seconds delay{0};  // available_at = close_time + delay for backfilled rows
-  bool has_quote_volume = false;  // the channel sends one with every traded bar: S9 asks for it
+  std::chrono::seconds delay{0};   // available_at = close_time + delay for backfilled rows
+  bool has_quote_volume = false;   // the channel sends one with every traded bar: S9 asks for it
+  bool has_signed_prices = false;  // of a combination of contracts, which may cost less than nothing: S1 lets it
   TimePoint recorded_at{};
   std::optional<TimeRange> listing{};  // I1: a bar that overlaps it belongs to the series
   const BarColumns* stored = nullptr;  // current rows of the same keys (any subset), sorted: D1, D2

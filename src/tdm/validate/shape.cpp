@@ -50,7 +50,9 @@ bool is_amount(const Number& number, Field field) {
   return field != Field::trade_count || number.as_count().has_value();
 }
 
-bool prices_are_positive(const Sheet& sheet) { return sheet.context().series.price_kind != PriceKind::premium; }
+bool prices_are_positive(const Sheet& sheet) {
+  return sheet.context().series.price_kind != PriceKind::premium && !sheet.context().has_signed_prices;
+}
 
 void finite_and_signed(const Sheet& sheet, const Parameters&, std::span<std::uint8_t> broken) {
   const bool positive = prices_are_positive(sheet);
@@ -139,7 +141,8 @@ std::span<const Rule> shape_rules() {
         1,
         Severity::reject,
         0,
-        "prices are finite and above 0 (a premium may be negative); volumes and counts are finite and 0 or more",
+        "prices are finite and above 0 (a premium and a combination may be negative); volumes and counts are finite "
+        "and 0 or more",
         {}},
        Freedom::none,
        finite_and_signed,

@@ -106,6 +106,7 @@ Account account_for(std::vector<sources::Page> pages, const std::optional<store:
                                      .settle = desk.settle,
                                      .delay = desk.delay,
                                      .has_quote_volume = desk.has_quote_volume,
+                                     .has_signed_prices = desk.has_signed_prices,
                                      .recorded_at = recorded_at,
                                      .listing = listing_of(instrument),
                                      .stored = &stored});

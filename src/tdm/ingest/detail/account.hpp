@@ -19,6 +19,7 @@ struct Desk {
   std::chrono::seconds settle{};
   std::chrono::seconds delay{};
   bool has_quote_volume = false;
+  bool has_signed_prices = false;
   std::span<const sources::KnownOutage> outages{};
   std::int64_t ingest_id = 0;
 };

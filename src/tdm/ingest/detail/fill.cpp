@@ -59,6 +59,7 @@ Fill::Fill(Shop& shop, const FillRequest& request, std::shared_ptr<sources::Conn
             .settle = settle_of(traits, request.series.timeframe, shop.options.settle_seconds),
             .delay = traits.rest_delay,
             .has_quote_volume = traits.has_quote_volume,
+            .has_signed_prices = connector_->has_signed_prices(request.series.instrument),
             .outages = connector_->known_outages()} {}
 
 Result<FillReport> Fill::go() {

@@ -176,6 +176,9 @@ std::string_view DeribitConnector::exchange() const { return kExchange; }
 const std::vector<MarketTraits>& DeribitConnector::markets() const { return market_traits(); }
 int DeribitConnector::page_rows() const { return kPageRows; }
 std::int64_t DeribitConnector::bytes_per_page() const { return kTypicalPageBytes; }
+bool DeribitConnector::has_signed_prices(const InstrumentId& instrument) const {
+  return is_combo(instrument.symbol.text());
+}
 
 std::int64_t DeribitConnector::requests_sent() const {
   return bars_.client->sent() + lists_.client->sent() + (history_.client ? history_.client->sent() : 0);

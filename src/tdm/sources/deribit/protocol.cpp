@@ -77,6 +77,13 @@ std::string_view market_of_kind(std::string_view kind) {
   return {};
 }
 
+bool is_combo(std::string_view symbol) {
+  const auto dash = symbol.find('-');
+  if (dash == std::string_view::npos) return false;
+  const auto second = symbol.substr(dash + 1, symbol.find('-', dash + 1) - dash - 1);
+  return second != "PERPETUAL" && !second.empty() && second.front() >= 'A' && second.front() <= 'Z';
+}
+
 std::string origin_of(std::string_view host) {
   if (std::ranges::find(kMainnetHosts, host) != kMainnetHosts.end()) return "mainnet";
   if (host == kTestnetHost) return "testnet";

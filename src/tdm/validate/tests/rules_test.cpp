@@ -212,6 +212,17 @@ TEST(PriceKinds, OnlyTradesHaveVolumeAndOnlyAPremiumIsNegative) {
   EXPECT_EQ(judge({negative}, context_of("bybit.linear.BTCUSDT:mark@1h")).rejected.at(0).rule, "S1");
 }
 
+TEST(Rules, ACombinationMayCostLessThanNothing) {
+  Row negative{.open_time = kStart};
+  negative.open = "-10.5", negative.high = "0", negative.low = "-12", negative.close = "-11.5";
+  auto context = context_of("deribit.future.BTC-FS-25DEC26_PERP@1h");
+  EXPECT_EQ(judge({negative}, context).rejected.at(0).rule, "S1");
+  context.has_signed_prices = true;
+  EXPECT_EQ(judge({negative}, context).accepted.size(), 1U);
+  negative.low = "-11";
+  EXPECT_EQ(judge({negative}, context).rejected.at(0).rule, "S2");
+}
+
 // ---- Batches
 
 TEST(Batch, OfSeveralAnswersTheLatestCounts) {

@@ -33,6 +33,7 @@ class DeribitConnector final : public Connector {
   asio::awaitable<Result<TimePoint>> server_time() override;
   asio::awaitable<Result<std::vector<Instrument>>> instruments(std::string market) override;
   asio::awaitable<Result<Page>> fetch(Series series, PageRequest request) override;
+  bool has_signed_prices(const InstrumentId& instrument) const override;
   std::int64_t requests_sent() const override;
 
  private:

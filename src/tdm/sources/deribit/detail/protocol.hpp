@@ -31,6 +31,10 @@ std::span<const std::string_view> kinds_of(std::string_view market);
 // The market of a kind, "" for an unknown one.
 std::string_view market_of_kind(std::string_view kind);
 
+// "BTC-FS-25DEC26_PERP", "BTC-CS-19MAY26-70000_75000": the second part names a strategy, where contracts have their
+// expiry or PERPETUAL.
+bool is_combo(std::string_view symbol);
+
 // mainnet | testnet | the host itself, which is what a custom base_url names.
 std::string origin_of(std::string_view host);
 

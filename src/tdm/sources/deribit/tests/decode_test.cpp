@@ -1,5 +1,6 @@
 #include "tdm/sources/deribit/detail/decode.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "tdm/sources/deribit/tests/support.hpp"
@@ -154,6 +155,55 @@ TEST(DeribitDecode, WhatCannotBeSaysWhy) {
     EXPECT_EQ(lines[0]["kind"], "error") << lines[0].dump();
     EXPECT_FALSE(lines[0]["message"].get<std::string>().empty());
   }
+}
+
+// Traps: USD amounts are not multiplied by the size of a contract; numbers have several spellings; ids beyond 2^53.
+TEST(DeribitDecode, ATradeIsAsItWasSent) {
+  const auto lines = lines_of(
+      "ws",
+      R"({"method":"subscription","params":{"channel":"trades.BTC-PERPETUAL.100ms","data":[{"trade_seq":1.0e3,)"
+      R"("trade_id":"ETH-284830839","timestamp":1616321287195,"price":5.62735e4,"instrument_name":"BTC-PERPETUAL",)"
+      R"("amount":750.0,"contracts":75.0,"direction":"sell","starbase_match_id":9007199254740993,"liquidation":"T"}]}})");
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0]["size"], "750.0");
+  EXPECT_EQ(lines[0]["price"], "5.62735e4");
+  EXPECT_EQ(lines[0]["sequence"], "1.0e3");
+  EXPECT_EQ(lines[0]["liquidation"], "T");
+}
+
+// Traps: an empty side is 0.0 or null, and so are statistics; a price may be the word "expired"; iv is in percent here.
+TEST(DeribitDecode, ATickerWithoutSidesIsATicker) {
+  const auto lines = lines_of(
+      "ws",
+      R"({"method":"subscription","params":{"channel":"ticker.BTC-8FEB26-50000-P.100ms","data":{"timestamp":1616321287195,)"
+      R"("instrument_name":"BTC-8FEB26-50000-P","best_bid_price":0.0,"best_ask_price":null,"last_price":null,)"
+      R"("mark_iv":45.91,"stats":{"volume":null,"low":null},"estimated_delivery_price":"expired"}}})");
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0]["kind"], "ticker");
+  EXPECT_EQ(lines[0]["bid_price"], "0.0");
+  EXPECT_EQ(lines[0]["ask_price"], nullptr);
+  EXPECT_EQ(lines[0]["mark_iv"], "45.91");
+  EXPECT_EQ(lines[0]["other"]["estimated_delivery_price"], "expired");
+  // Where iv is a fraction, no ticker is made of it.
+  const auto fraction = lines_of(
+      "ws", R"({"method":"subscription","params":{"channel":"markprice.options.btc_usd","data":[{"iv":0.9}]}})");
+  EXPECT_EQ(fraction.at(0)["kind"], "error");
+}
+
+// Trap: changes join by the id before, which the first image has not or has as 0; grouped books are whole views.
+TEST(DeribitDecode, ABookSaysWhatItJoins) {
+  const auto type = [](std::string_view channel, std::string_view fields) {
+    return lines_of("ws",
+                    fmt::format(R"({{"method":"subscription","params":{{"channel":"{}","data":{{"instrument_name":"A",)"
+                                R"("bids":[],"asks":[],{}}}}}}})",
+                                channel, fields))
+        .at(0)["type"];
+  };
+  EXPECT_EQ(type("book.A.100ms", R"("type":"change","prev_change_id":31479598064,"change_id":31479598217)"), "change");
+  EXPECT_EQ(type("book.A.100ms", R"("type":"change","prev_change_id":0,"change_id":5)"), "snapshot");
+  EXPECT_EQ(type("book.A.100ms", R"("type":"snapshot","prev_change_id":4,"change_id":5)"), "snapshot");
+  EXPECT_EQ(type("book.A.100ms", R"("change_id":5)"), "snapshot");
+  EXPECT_EQ(type("book.A.none.10.100ms", R"("change_id":5)"), "snapshot");
 }
 
 TEST(DeribitDecode, ControlAndEmptyAnswers) {

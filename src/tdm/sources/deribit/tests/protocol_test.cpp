@@ -30,6 +30,15 @@ TEST(DeribitProtocol, KindsBelongToMarkets) {
   EXPECT_EQ(market_of_kind("perpetual"), "");
 }
 
+// Trap: only combinations have prices below zero.
+TEST(DeribitProtocol, CombinationsAreToldByTheirNames) {
+  for (const auto* combo : {"BTC-FS-25DEC26_PERP", "BTC-CS-19MAY26-70000_75000", "BTC-STRD-30SEP22-20000"})
+    EXPECT_TRUE(is_combo(combo)) << combo;
+  for (const auto* plain : {"BTC-PERPETUAL", "SOL_USDC-PERPETUAL", "BTC-8FEB26", "BTC-27DEC24-100000-C",
+                            "XRP_USDC-30JUN23-0d625-C", "BTC_USDC", "BTC-", "-", ""})
+    EXPECT_FALSE(is_combo(plain)) << plain;
+}
+
 TEST(DeribitProtocol, Origins) {
   for (const auto* host : {"www.deribit.com", "history.deribit.com", "drb.coinbase.com"})
     EXPECT_EQ(origin_of(host), "mainnet");
