@@ -22,13 +22,14 @@ Result<void> decode(const Context& context, const DecodeOptions& options) {
     if (!text) return std::unexpected{text.error()};
     for (const auto& document : documents_of(*text, options.channel == "archive")) {
       if (context.stop.stop_requested()) return fail(ErrorCode::cancelled, "stopped");
-      const auto decoded = context.services.decode({.exchange = options.exchange,
-                                                    .market = options.market,
-                                                    .channel = options.channel,
-                                                    .target = options.target,
-                                                    .document = document.text,
-                                                    .line = document.line},
-                                                   sink);
+      const auto decoded =
+          context.services.decode({.exchange = options.exchange,
+                                   .market = options.market,
+                                   .channel = options.channel,
+                                   .target = options.target.empty() ? std::string{document.target} : options.target,
+                                   .document = document.text,
+                                   .line = document.line},
+                                  sink);
       if (!decoded) return decoded;
     }
   }

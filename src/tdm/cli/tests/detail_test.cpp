@@ -158,6 +158,24 @@ TEST(Recording, IsCutWhereDocumentsEnd) {
   EXPECT_THAT(texts(" \n\n"), ElementsAre());
 }
 
+TEST(Recording, WhatTheRecorderWroteIsNotTheMessage) {
+  const std::string text =
+      "https://host.com/api/v2/list?kind=a -> 1626993723.1: {\"a\":1}\n"
+      "wss://host.com/ws <-> 1626993723.4\n"
+      "wss://host.com/ws <- 1626993723.7: {\"b\":2}\n"
+      "1626993724.0: {\"c\":\" -> 1\"}\n"
+      "configuration: {\"d\":4}\n";
+  const auto documents = documents_of(text, false);
+  ASSERT_EQ(documents.size(), 3u);
+  EXPECT_EQ(documents[0].text, "{\"a\":1}");
+  EXPECT_EQ(documents[0].target, "/api/v2/list?kind=a");
+  EXPECT_EQ(documents[1].text, "{\"b\":2}");
+  EXPECT_EQ(documents[1].target, "");
+  EXPECT_EQ(documents[1].line, 3);
+  EXPECT_EQ(documents[2].text, "{\"c\":\" -> 1\"}");
+  EXPECT_THAT(texts("wss://host.com/ws <-> 1.5\nwss://host.com/ws <- 1.6: {\"b\":2}\n"), ElementsAre("{\"b\":2}"));
+}
+
 TEST(Recording, LinesAreCountedFromOneAndEmptyOnesCount) {
   const std::string text = "\n{\"a\":1}\n\n{\"a\":2}\n";
   const auto documents = documents_of(text, false);
