@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <tuple>
 
 #include "sim/tests/world_of_test.hpp"
 
@@ -33,12 +34,13 @@ TEST(Grid, KeepsTheDecimalsOfTheText) {
 TEST(Listing, TheDefaultsHaveOneOfEachKind) {
   const auto listings = default_listings();
   const TimePoint now = at("2026-11-22");
-  for (const std::string exchange : {"bybit", "binance"}) {
+  for (const std::string exchange : {"bybit", "binance", "deribit"}) {
     int ended = 0, futures = 0, early_launch = 0;
     for (const Listing& listing : listings) {
       if (listing.id.exchange.text() != exchange) continue;
       ended += listing.phase_at(now) == Phase::ended;
-      futures += listing.contract_type == "LinearFutures" || listing.contract_type == "CURRENT_QUARTER";
+      futures += listing.contract_type == "LinearFutures" || listing.contract_type == "CURRENT_QUARTER" ||
+                 listing.contract_type == "month";
       early_launch += listing.launch < *listing.first_bar;
     }
     EXPECT_GE(ended, 1) << exchange;
@@ -62,6 +64,31 @@ TEST(Listing, AFileGivesItsInstruments) {
   EXPECT_EQ((*listings)[0].gaps.size(), 1u);
   EXPECT_EQ((*listings)[1].settle, "A");
   EXPECT_EQ((*listings)[1].contract_type, "InverseFutures");
+}
+
+TEST(Listing, AFileSpeaksOfDeribitToo) {
+  const auto listings = load_listings(file_with(
+      "- {exchange: deribit, symbol: A-PERPETUAL, base: A, tick: 0.5, lot: 1, start_price: 100}\n"
+      "- {exchange: deribit, symbol: A_USDC-27DEC24, base: A, quote: USDC, tick: 0.1, lot: 0.01, start_price: 100,\n"
+      "   delivery: 2024-12-27T08:00:00Z}\n"
+      "- {exchange: deribit, market: option, symbol: A-27DEC24-100-C, base: A, quote: A, tick: 0.0005, lot: 0.1,\n"
+      "   start_price: 0.05, delivery: 2024-12-27T08:00:00Z}\n"
+      "- {exchange: deribit, market: spot, symbol: A_USDC, base: A, quote: USDC, tick: 0.1, lot: 0.1, start_price: "
+      "100}\n"));
+  ASSERT_TRUE(listings) << listings.error().message;
+  const auto& [inverse, linear, option, spot] =
+      std::tie((*listings)[0], (*listings)[1], (*listings)[2], (*listings)[3]);
+  EXPECT_EQ(inverse.id.text(), "deribit.future.A-PERPETUAL");
+  EXPECT_EQ(inverse.open_rule, OpenRule::first_trade);
+  EXPECT_EQ(inverse.contract_type, "perpetual");
+  EXPECT_EQ(inverse.contract_size, 10);
+  EXPECT_TRUE(inverse.inverse());
+  EXPECT_EQ(linear.settle, "USDC");
+  EXPECT_EQ(linear.contract_type, "month");
+  EXPECT_FALSE(linear.inverse());
+  EXPECT_EQ(option.contract_size, 1);
+  EXPECT_FALSE(option.inverse());  // counted in coin, and priced in it
+  EXPECT_EQ(spot.settle, "");
 }
 
 TEST(Listing, AFileSpeaksOfBinanceToo) {

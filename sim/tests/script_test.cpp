@@ -55,6 +55,16 @@ TEST(Script, BinanceHasLimitsOfItsOwn) {
   EXPECT_EQ(script->binance.spot_limit_above, LimitAbove::refuse);
   EXPECT_EQ(script->binance.futures_limit_above, LimitAbove::cut);
   EXPECT_FALSE(load_script(file_with("binance: {spot_weight: 0}\n")));
+  const auto deribit =
+      load_script(file_with("deribit: {pool: 1000, cost: 1, error_status: 200, mixed_numbers: false}\n"));
+  ASSERT_TRUE(deribit) << deribit.error().message;
+  EXPECT_EQ(deribit->deribit.pool, 1'000);
+  EXPECT_EQ(deribit->deribit.cost, 1);
+  EXPECT_EQ(deribit->deribit.instruments_pool, 500'000);
+  EXPECT_EQ(deribit->deribit.error_status, 200);
+  EXPECT_FALSE(deribit->deribit.mixed_numbers);
+  EXPECT_FALSE(load_script(file_with("deribit: {pool: 0}\n")));
+  EXPECT_FALSE(load_script(file_with("deribit: {credits: 1}\n")));
   EXPECT_FALSE(load_script(file_with("binance: {spot_limit_above: never}\n")));
 }
 

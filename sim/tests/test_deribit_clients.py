@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +9,7 @@ from typing import Any
 import ccxt
 import pandas as pd
 import pytest
-from road import SHARED, Simulator, simulator
+from road import Simulator, simulator
 
 NOW = "2024-02-01T00:00:30Z"
 MONTH = (pd.Timestamp("2024-01-01", tz="UTC"), pd.Timestamp("2024-02-01", tz="UTC"))
@@ -27,16 +24,11 @@ NAMES = {
 BARS = ["open_time", "open", "high", "low", "close", "volume"]
 
 
-def url_of(base_url: str) -> str:
-    """The Deribit of a program that simulates several exchanges."""
-    return base_url.rpartition("/")[0] + "/deribit"
-
-
 @pytest.fixture(scope="module")
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     folder: Path = tmp_path_factory.mktemp("deribit")
     options = ("--truth-timeframes", "1m,1h", "--truth-symbols", ",".join(NAMES))
-    with simulator(folder, *options, now=NOW, first="2023-12-31", truth=True) as running:
+    with simulator(folder, *options, now=NOW, first="2023-12-31", truth=True, exchange="deribit") as running:
         yield running
 
 
@@ -46,11 +38,16 @@ def truth(exchange: Simulator) -> pd.DataFrame:
     return pd.read_parquet(exchange.truth)
 
 
+def client_of(base_url: str) -> Any:
+    """A ccxt client whose address is the simulated one."""
+    client = ccxt.deribit({"enableRateLimit": False})
+    client.urls["api"] = {"rest": base_url}
+    return client
+
+
 @pytest.fixture(scope="module")
 def client(exchange: Simulator) -> Any:
-    ours = ccxt.deribit({"enableRateLimit": False})
-    ours.urls["api"] = {"rest": url_of(exchange.base_url)}
-    return ours
+    return client_of(exchange.base_url)
 
 
 def rows_of(truth: pd.DataFrame, name: str, timeframe: str, first: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
@@ -96,31 +93,24 @@ def test_ccxt_reads_days_of_minutes(client: Any, truth: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(got[BARS], expected[BARS], check_dtype=False, check_exact=True)
 
 
-def ask(base_url: str, method: str, **parameters: Any) -> Any:
-    """The result of a call."""
-    target = f"{url_of(base_url)}/api/v2/public/{method}?{urllib.parse.urlencode(parameters)}"
-    with urllib.request.urlopen(target, timeout=10) as answer:
-        return json.load(answer)["result"]
+def test_ccxt_reads_the_time(client: Any) -> None:
+    assert client.fetch_time() >= pd.Timestamp(NOW).timestamp() * 1000
 
 
-def test_recordings_are_served_again(tmp_path: Path) -> None:
-    folder = SHARED / "recordings/deribit"
-    if not folder.exists():
-        pytest.skip("needs ../shared")
-    chart = json.loads((folder / "nautilus_trader/http_get_tradingview_chart_data.json").read_text())["result"]
-    with simulator(tmp_path, "--replay", folder, now="2026-10-06") as running:
-        window = {"start_timestamp": chart["ticks"][0], "end_timestamp": chart["ticks"][-1], "resolution": "1"}
-        served = ask(running.base_url, "get_tradingview_chart_data", instrument_name="BTC-PERPETUAL", **window)
-        assert served == chart  # order, bounds, count and types
-        recorded = json.loads((folder / "nautilus_trader/http_get_instrument.json").read_text())["result"]
-        assert ask(running.base_url, "get_instrument", instrument_name="BTC-PERPETUAL") == recorded
-        for line in (folder / "cryptofeed/DERIBIT.0").read_text().splitlines():
-            if " -> " not in line:
-                continue
-            url, _, rest = line.partition(" -> ")
-            group = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query)["currency"][0]
-            rows = {row["instrument_name"]: row for row in json.loads(rest.partition(": ")[2])["result"]}
-            kept = {row["instrument_name"]: row for row in ask(running.base_url, "get_instruments", currency=group)}
-            changed = {"BTC-PERPETUAL"}  # was recorded twice, and the later one is served
-            assert set(rows) <= set(kept)
-            assert all(kept[name] == row for name, row in rows.items() if name not in changed)
+def test_ccxt_sees_the_errors(client: Any) -> None:
+    window = {"start_timestamp": 0, "end_timestamp": 1, "resolution": "60"}
+    with pytest.raises(ccxt.ExchangeError, match="instrument not found"):
+        client.publicGetGetTradingviewChartData({"instrument_name": "NOPE", **window})
+    with pytest.raises(ccxt.BadRequest, match="resolution"):
+        client.publicGetGetTradingviewChartData({"instrument_name": "BTC-PERPETUAL", **window, "resolution": "240"})
+
+
+def test_ccxt_sees_the_empty_pool(tmp_path: Path) -> None:
+    script = tmp_path / "script.yaml"
+    script.write_text("deribit: {pool: 1000, refill: 1}\n")
+    with simulator(tmp_path, "--script", script, now=NOW, exchange="deribit") as running:
+        client = client_of(running.base_url)
+        for _ in range(2):
+            client.fetch_time()
+        with pytest.raises(ccxt.RateLimitExceeded, match="10028"):
+            client.fetch_time()
