@@ -13,7 +13,7 @@ from road import PYTHON, TDM, Simulator, free_port, run, server, simulator, writ
 
 @pytest.fixture
 def all_exchanges(tmp_path: Path) -> Iterator[Simulator]:
-    with simulator(tmp_path / "sim", first="2022-12-01", exchange="bybit,binance") as running:
+    with simulator(tmp_path / "sim", first="2022-12-01", exchange="bybit,binance,deribit") as running:
         yield running
 
 
