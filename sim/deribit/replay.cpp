@@ -70,6 +70,12 @@ std::string group_of_url(std::string_view url) {
 
 }  // namespace
 
+Recordings::Whole Recordings::whole_of(std::string method, std::string instrument, const Json& body) {
+  const auto sent = body.find("usIn");
+  const bool stated = sent != body.end() && sent->is_number_integer();
+  return {std::move(method), std::move(instrument), body["result"], stated ? sent->get<std::int64_t>() : 0};
+}
+
 void Recordings::add_instruments(const std::string& group, const Json& rows) {
   if (!rows.is_array()) return;
   for (const Json& row : rows) {
@@ -131,7 +137,7 @@ void Recordings::load_captions(const std::string& file) {
 void Recordings::load_cassette(const Json& file) {
   if (!file.is_array() || file.empty() || !file[0].contains("response")) return;
   const Json body = Json::parse(word_of(file[0]["response"], "body"), nullptr, false);
-  if (body.is_object() && body.contains("result")) wholes_.push_back({"public/get_currencies", {}, body["result"]});
+  if (body.is_object() && body.contains("result")) wholes_.push_back(whole_of("public/get_currencies", {}, body));
 }
 
 Result<void> Recordings::load_file(const std::string& file, const std::string& name) {
@@ -154,7 +160,7 @@ Result<void> Recordings::load_file(const std::string& file, const std::string& n
       if (!body.is_object() || !body.contains("result")) continue;
       const std::string_view method = method_of(body["result"]);
       if (method.empty()) continue;
-      wholes_.push_back({std::string{method}, instrument_of(body["result"]), body["result"]});
+      wholes_.push_back(whole_of(std::string{method}, instrument_of(body["result"]), body));
     }
     return {};
   }
@@ -171,7 +177,7 @@ Result<void> Recordings::load_file(const std::string& file, const std::string& n
   if (known->method.starts_with("public/get_instrument")) {
     add_instruments({}, result.is_array() ? result : Json::array({result}));
   } else {
-    wholes_.push_back({std::string{known->method}, instrument_of(result), result});
+    wholes_.push_back(whole_of(std::string{known->method}, instrument_of(result), body));
   }
   return {};
 }
@@ -199,15 +205,21 @@ Answer Recordings::answer(const Call& call, const DeribitSettings& settings) con
   if (call.method == "public/get_tradingview_chart_data") return chart(call, settings);
   if (call.method == "public/get_instruments") return get_instruments(call, settings);
   if (call.method == "public/get_instrument") return get_instrument(call, settings);
-  const auto name = parameter(call, "instrument_name");
-  bool known = false;
-  for (const Whole& whole : wholes_) {
-    if (whole.method != call.method) continue;
-    if (whole.instrument.empty() || whole.instrument == name) return success(call, whole.result.dump());
-    known = true;
+  if (const Whole* const whole = latest(call.method, parameter(call, "instrument_name").value_or(""))) {
+    return success(call, whole->result.dump());
   }
+  const bool known = std::ranges::find(wholes_, call.method, &Whole::method) != wholes_.end();
   const Refusal refusal = known ? unknown_instrument() : Refusal{-32'601, "Method not found"};
   return refused(call, refusal, settings.error_status);
+}
+
+const Recordings::Whole* Recordings::latest(std::string_view method, std::string_view instrument) const {
+  const Whole* found = nullptr;
+  for (const Whole& whole : wholes_) {
+    const bool fits = whole.method == method && (whole.instrument.empty() || whole.instrument == instrument);
+    if (fits && (found == nullptr || whole.sent_us > found->sent_us)) found = &whole;
+  }
+  return found;
 }
 
 Answer Recordings::chart(const Call& call, const DeribitSettings& settings) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -39,8 +40,10 @@ class Recordings {
     std::string method;
     std::string instrument;  // empty: of none
     Json result;
+    std::int64_t sent_us = 0;  // of several the latest is served
   };
 
+  static Whole whole_of(std::string method, std::string instrument, const Json& body);
   bool empty() const { return instruments_.empty() && charts_.empty() && wholes_.empty(); }
   Result<void> load_file(const std::string& file, const std::string& name);
   void load_lines(const std::string& file);
@@ -48,6 +51,7 @@ class Recordings {
   void load_cassette(const Json& file);
   void add_instruments(const std::string& group, const Json& rows);
   Result<void> add_chart(const std::string& instrument, const std::string& resolution, const Json& columns);
+  const Whole* latest(std::string_view method, std::string_view instrument) const;
   Answer chart(const Call& call, const DeribitSettings& settings) const;
   Answer get_instruments(const Call& call, const DeribitSettings& settings) const;
   Answer get_instrument(const Call& call, const DeribitSettings& settings) const;

@@ -112,5 +112,5 @@ def test_ccxt_sees_the_empty_pool(tmp_path: Path) -> None:
         client = client_of(running.base_url)
         for _ in range(2):
             client.fetch_time()
-        with pytest.raises(ccxt.RateLimitExceeded, match="10028"):
+        with pytest.raises(ccxt.DDoSProtection, match="10028"):
             client.fetch_time()

@@ -106,10 +106,10 @@ class Connector {
   virtual asio::awaitable<Result<std::vector<Instrument>>> instruments(std::string market) = 0;
   virtual asio::awaitable<Result<Page>> fetch(Series series, PageRequest request) = 0;
   virtual std::span<const KnownOutage> known_outages() const { return {}; }
-  // A combination of contracts, which may cost less than nothing.
-  virtual bool has_signed_prices(const InstrumentId& /*instrument*/) const { return false; }
   // Requests sent since construction, for provenance and tests.
   virtual std::int64_t requests_sent() const = 0;
+  // A combination of contracts, which may cost less than nothing.
+  virtual bool has_signed_prices(const InstrumentId& /*instrument*/) const { return false; }
 };
 
 const MarketTraits* find_market(const Connector& connector, std::string_view market);

@@ -188,11 +188,14 @@ Result<Resolved> Resolver::remembered(const sources::Connector& connector, const
   return Resolved{resolution.instrument, ambiguity(connector, resolution)};
 }
 
+// Where the symbol decides, no second market has it, and the lists of the others need not be there.
+bool Resolver::is_in_one_market(const sources::Connector& connector) { return connector.default_market().empty(); }
+
 // A name that was resolved to the only market that had it, and that would be read otherwise today. The default market
 // decides by itself, so the usual case reads no list of instruments.
 std::string Resolver::ambiguity(const sources::Connector& connector, const store::Resolution& resolution) const {
   const auto& chosen = resolution.instrument.market.text();
-  if (chosen == default_market(connector)) return {};
+  if (is_in_one_market(connector) || chosen == default_market(connector)) return {};
   std::vector<std::string> others;
   for (const auto& name : market_names(connector)) {
     if (name == chosen) continue;
@@ -242,7 +245,7 @@ Result<InstrumentId> Resolver::decide(const sources::Connector& connector, const
       auto here = find(words, candidate, fetch, max_age, stop);
       if (!here) return std::unexpected{std::move(here).error()};
       if (!*here) continue;
-      if (candidate.market == preferred) return **here;
+      if (candidate.market == preferred || is_in_one_market(connector)) return **here;
       found.push_back(**here);
     }
     if (found.size() == 1) return found.front();

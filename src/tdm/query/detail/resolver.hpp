@@ -81,6 +81,7 @@ class Resolver {
   Found find_stored_bars(const Words& words, const Candidate& candidate) const;
   std::string ambiguity(const sources::Connector& connector, const store::Resolution& resolution) const;
   std::string default_market(const sources::Connector& connector) const;
+  static bool is_in_one_market(const sources::Connector& connector);
   std::unexpected<Error> unknown_symbol(const Words& words, const Candidates& candidates) const;
 
   std::shared_ptr<store::Store> store_;

@@ -44,7 +44,7 @@ class Venue final : public sources::Connector {
 
   std::string_view exchange() const override { return "bybit"; }
   const std::vector<sources::MarketTraits>& markets() const override { return markets_; }
-  std::string_view default_market() const override { return "linear"; }
+  std::string_view default_market() const override { return default_market_; }
   std::string origin() const override { return origin_; }
   double permitted_rate() const override { return 10; }
   int page_rows() const override { return 1000; }
@@ -68,6 +68,7 @@ class Venue final : public sources::Connector {
   std::int64_t requests_sent() const override { return 0; }
 
   std::string origin_ = "mainnet";
+  std::string default_market_ = "linear";
 
  private:
   static std::unexpected<Error> unreachable() {

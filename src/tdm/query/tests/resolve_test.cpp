@@ -32,6 +32,13 @@ TEST_F(Resolve, TheConfiguredDefaultMarketWins) {
   EXPECT_EQ(id("BTCUSDT"), "bybit.spot.BTCUSDT");
 }
 
+TEST_F(Resolve, WhereTheSymbolDecidesTheFirstMarketThatHasItIsTheOne) {
+  venue->default_market_ = "";
+  EXPECT_EQ(id("BTCUSD"), "bybit.inverse.BTCUSD");
+  EXPECT_EQ(courier->refreshed, (std::vector<std::string>{"linear", "inverse"}));  // the other lists are not asked for
+  EXPECT_EQ(id("SOLUSDT"), "bybit.spot.SOLUSDT");
+}
+
 TEST_F(Resolve, SeveralMarketsAndNoDefaultIsTheCallersChoice) {
   courier->list("bybit.inverse.SOLUSDT");
   const auto found = engine->instrument("bybit", "SOLUSDT", std::nullopt, {});
