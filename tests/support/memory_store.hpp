@@ -29,7 +29,7 @@ class MemoryStore final : public store::Store {
   Result<std::optional<store::Manifest>> manifest(const Series& series) const override {
     const std::lock_guard guard{state_->mutex};
     const auto book = state_->books.find(series);
-    if (book == state_->books.end()) return std::nullopt;
+    if (book == state_->books.end() || book->second.removed()) return std::nullopt;
     return book->second.manifest;
   }
 
@@ -37,6 +37,7 @@ class MemoryStore final : public store::Store {
     const std::lock_guard guard{state_->mutex};
     std::vector<store::SeriesSummary> all;
     for (const auto& [series, book] : state_->books) {
+      if (book.removed()) continue;
       store::SeriesSummary summary{.series = series};
       const auto rows = visible(book, book.manifest.version, std::nullopt, true);
       if (rows.size() > 0) {
@@ -52,6 +53,12 @@ class MemoryStore final : public store::Store {
     return all;
   }
 
+  Result<store::Footprint> footprint(const Series& series) const override {
+    const std::lock_guard guard{state_->mutex};
+    const auto book = state_->books.find(series);
+    return book == state_->books.end() ? store::Footprint{} : footprint_of(book->second);
+  }
+
   Result<Frame> read(const store::Manifest& manifest, TimeRange range,
                      const store::ReadOptions& options) const override {
     auto columns = store::checked_columns(store::Layer::validated, options.columns);
@@ -61,6 +68,7 @@ class MemoryStore final : public store::Store {
     const std::lock_guard guard{state_->mutex};
     const auto book = state_->books.find(manifest.series);
     if (book == state_->books.end()) return store::make_frame(BarColumns{}, *columns);
+    if (manifest.version < book->second.removed_version) return store::refuse_removed(manifest.series);
     return store::make_frame(
         in_range(visible(book->second, manifest.version, options.as_of, options.include_tail), range), *columns);
   }
@@ -128,7 +136,14 @@ class MemoryStore final : public store::Store {
     ObservationColumns raw{};
     std::vector<std::int64_t> raw_added{};
     std::vector<Rejection> quarantine{};
+    std::int64_t removed_version = 0;  // of the manifest with which it was removed last
+
+    bool removed() const { return manifest.version == removed_version; }
   };
+
+  static store::Footprint footprint_of(const Book& book) {
+    return {.rows = book.manifest.rows, .bytes = 0, .raw_rows = static_cast<std::int64_t>(book.raw.size())};
+  }
 
   struct State {
     mutable std::mutex mutex;
@@ -239,13 +254,14 @@ class MemoryStore final : public store::Store {
         return std::unexpected{std::move(gaps).error()};  // nothing has changed yet, and nothing below can fail
       auto& book = known == state_->books.end() ? fresh_book(batch) : known->second;
       const auto before = book.manifest;
+      const bool begins = before.version == book.removed_version;  // for the first time, or anew
       book.manifest.gaps = std::move(ledger);
       account(book, batch);
       ++book.manifest.version;
       const bool bars = upsert(book, batch.validated);
       const bool observations = add_raw(book, batch.raw);
       if (bars) refresh(book);
-      const bool changed = bars || observations || !gaps->empty() || before.version == 0;
+      const bool changed = bars || observations || !gaps->empty() || begins;
       if (!changed && same_account(before, book.manifest)) book.manifest.version = before.version;
       book.quarantine.insert(book.quarantine.end(), batch.quarantine.begin(), batch.quarantine.end());
       return {};
@@ -261,6 +277,24 @@ class MemoryStore final : public store::Store {
       const auto accepted = store::accept_gaps(book->second.manifest.gaps, range, reason);
       if (!accepted.empty()) ++book->second.manifest.version;
       return static_cast<std::int64_t>(accepted.size());
+    }
+
+    Result<store::Footprint> remove(const Series& series, store::Raw raw) override {
+      const std::lock_guard guard{state_->mutex};
+      const auto found = state_->books.find(series);
+      if (found == state_->books.end()) return store::refuse_absent(series);
+      auto& book = found->second;
+      auto gone = footprint_of(book);
+      if (raw == store::Raw::kept) gone.raw_rows = 0;
+      if (book.removed() && gone == store::Footprint{}) return store::refuse_absent(series);
+      Book left{store::Manifest{.series = series, .instrument = book.manifest.instrument}};
+      left.removed_version = left.manifest.version = book.manifest.version + 1;
+      if (raw == store::Raw::kept) {
+        left.raw = std::move(book.raw);
+        left.raw_added = std::move(book.raw_added);
+      }
+      book = std::move(left);
+      return gone;
     }
 
    private:

@@ -718,6 +718,131 @@ TEST_P(StoreConformance, AnotherOpeningSeesAllOfIt) {
   EXPECT_EQ(store_->read_raw(now, kAllTime, {}).value().rows, 30U);
 }
 
+TEST_P(StoreConformance, ARemovedSeriesIsGoneAndTheOthersStay) {
+  const auto other = series_of("bybit.linear.BTCUSDT@1m");
+  auto batch = batch_of(series_, bars_of(series_, {.rows = 30}));
+  append(batch.validated, bars_of(series_, {.first = 30, .rows = 2, .finality = Finality::provisional}));
+  batch.raw = observations_of(series_, 0, 30, 1);
+  batch.gaps = {gap(40, 41)};
+  batch.watermark = open_at(30);
+  commit(batch);
+  commit(batch_of(series_, bars_of(series_, {.first = 3,
+                                             .rows = 1,
+                                             .price = 5,
+                                             .finality = Finality::revised,
+                                             .revision = 1,
+                                             .recorded_at = kLearned + Micros{9}})));
+  const auto theirs = bars_of(other, {.rows = 6});
+  commit(batch_of(other, theirs));
+
+  const auto held = store_->footprint(series_).value();
+  EXPECT_EQ(held.rows, 32);
+  EXPECT_EQ(held.raw_rows, 30);
+  const auto pinned = manifest(series_);
+  const auto answer = store_->read(pinned, kAllTime, {});
+  const auto before = rows_of(answer.value());
+  {
+    const auto writer = lock();
+    const auto gone = writer->remove(series_, store::Raw::kept);
+    ASSERT_TRUE(gone) << gone.error().message;
+    EXPECT_EQ(gone->rows, 32);
+    EXPECT_EQ(gone->bytes, held.bytes);
+    EXPECT_EQ(gone->raw_rows, 0);
+    EXPECT_EQ(writer->current(series_, kAllTime).value().size(), 0U);
+    EXPECT_EQ(writer->accept_gaps(series_, kAllTime, "none", kLearned).value(), 0);
+    EXPECT_TRUE(writer->seal(series_, TimePoint::max()));
+    EXPECT_EQ(writer->remove(series_, store::Raw::kept).error().code, ErrorCode::not_found) << "once is enough";
+    EXPECT_EQ(writer->remove(series_of("bybit.linear.ETHUSDT@1h"), store::Raw::removed).error().code,
+              ErrorCode::not_found);
+  }
+  for (const auto& store : {store_, harness_->open()}) {
+    EXPECT_EQ(store->manifest(series_).value(), std::nullopt);
+    ASSERT_EQ(store->list().value().size(), 1U);
+    EXPECT_EQ(store->list().value().front().series, other);
+    EXPECT_TRUE(store->verify(series_).value().empty());
+    EXPECT_EQ(store->footprint(series_).value(), (store::Footprint{.raw_rows = 30, .raw_bytes = held.raw_bytes}));
+    const auto late = store->read(pinned, kAllTime, {});
+    ASSERT_FALSE(late);
+    EXPECT_EQ(late.error().code, ErrorCode::not_found) << late.error().message;
+  }
+  EXPECT_TRUE(equal_rows(rows_of(answer.value()), before)) << "an answer outlives the removal";
+  EXPECT_TRUE(equal_rows(read(manifest(other)), theirs));
+}
+
+TEST_P(StoreConformance, ARemovedSeriesBeginsAnewAndKeepsItsObservations) {
+  auto first = batch_of(series_, bars_of(series_, {.rows = 10}));
+  first.raw = observations_of(series_, 0, 10, 1);
+  first.gaps = {gap(20, 21)};
+  first.watermark = open_at(10);
+  commit(first);
+  const auto before = manifest(series_);
+  ASSERT_TRUE(lock()->remove(series_, store::Raw::kept));
+
+  const auto later = kLearned + std::chrono::hours{5};
+  auto second = batch_of(series_, bars_of(series_, {.first = 4, .rows = 3, .price = 7, .recorded_at = later}));
+  second.raw = observations_of(series_, 4, 3, 2);
+  commit(second);
+  store_ = harness_->open();
+  const auto now = manifest(series_);
+  EXPECT_GT(now.version, before.version) << "nothing that names an old version is taken for this one";
+  EXPECT_EQ(now.rows, 3);
+  EXPECT_TRUE(equal_rows(read(now), second.validated));
+  EXPECT_EQ(now.looked, second.looked);
+  EXPECT_EQ(now.watermark, std::nullopt);
+  EXPECT_TRUE(now.gaps.empty());
+  EXPECT_EQ(now.first_recorded, later);
+  EXPECT_FALSE(store_->read(now, kAllTime, {.as_of = kLearned})) << "what was known before is gone";
+  EXPECT_EQ(store_->read_raw(now, kAllTime, {}).value().rows, 13U);
+  EXPECT_EQ(store_->read(before, kAllTime, {}).error().code, ErrorCode::not_found);
+}
+
+TEST_P(StoreConformance, ObservationsGoWhenThatIsAskedFor) {
+  auto batch = batch_of(series_, bars_of(series_, {.rows = 10}));
+  batch.raw = observations_of(series_, 0, 10, 1);
+  commit(batch);
+  const auto writer = lock();
+  ASSERT_TRUE(writer->remove(series_, store::Raw::kept));
+  const auto rest = writer->remove(series_, store::Raw::removed);
+  ASSERT_TRUE(rest) << rest.error().message;
+  EXPECT_EQ(rest->raw_rows, 10);
+  EXPECT_EQ(rest->rows, 0);
+  EXPECT_EQ(store_->footprint(series_).value(), store::Footprint{});
+  commit(*writer, batch);
+  EXPECT_EQ(store_->read_raw(manifest(series_), kAllTime, {}).value().rows, 10U);
+  EXPECT_EQ(writer->remove(series_, store::Raw::removed)->raw_rows, 10);
+  EXPECT_EQ(writer->remove(series_, store::Raw::removed).error().code, ErrorCode::not_found);
+}
+
+TEST_P(StoreConformance, ReadersSeeARemovedSeriesWholeOrNotAtAll) {
+  constexpr std::size_t kRows = 64;
+  constexpr int kRounds = 12;
+  std::atomic<bool> done{false};
+  std::atomic<int> reads{0};
+  std::vector<std::jthread> readers;
+  for (int i = 0; i < 2; ++i)
+    readers.emplace_back([&] {
+      const auto mine = harness_->open();
+      while (!done || reads < 4) {
+        ++reads;
+        const auto at = mine->manifest(series_);
+        ASSERT_TRUE(at) << at.error().message;
+        if (!*at) continue;
+        const auto frame = mine->read(**at, kAllTime, {.columns = {"open"}});
+        if (frame) {
+          ASSERT_EQ(frame->rows, kRows);
+        } else {
+          ASSERT_EQ(frame.error().code, ErrorCode::not_found) << frame.error().message;
+        }
+      }
+    });
+  const auto writer = lock();
+  for (int round = 0; round < kRounds; ++round) {
+    commit(*writer, batch_of(series_, bars_of(series_, {.rows = kRows})));
+    ASSERT_TRUE(writer->remove(series_, store::Raw::kept));
+  }
+  done = true;
+}
+
 // Random batches against a model that keeps every version in a list.
 TEST_P(StoreConformance, RandomBatchesAgreeWithAModel) {
   struct Version {

@@ -325,6 +325,15 @@ Result<BarColumns> bars_of(const Frame& frame) {
   return rows;
 }
 
+std::unexpected<Error> refuse_absent(const Series& series) {
+  return fail(ErrorCode::not_found, fmt::format("nothing of {} is stored", series.text()), "series");
+}
+
+std::unexpected<Error> refuse_removed(const Series& series) {
+  return fail(ErrorCode::not_found, fmt::format("{} was removed from the store since it was looked up", series.text()),
+              "series");
+}
+
 std::unexpected<Error> refuse_origin(std::string_view exchange, std::string_view held, std::string_view offered) {
   return fail(
       ErrorCode::invalid_argument,

@@ -43,6 +43,10 @@ Result<BarColumns> bars_of(const Frame& frame);
 // The one sentence with which every backend refuses a second origin.
 std::unexpected<Error> refuse_origin(std::string_view exchange, std::string_view held, std::string_view offered);
 
+// The sentences for a series that is not there, and for one that was removed after the caller took its manifest.
+std::unexpected<Error> refuse_absent(const Series& series);
+std::unexpected<Error> refuse_removed(const Series& series);
+
 // `as_of` must not lie before the series' first knowledge: an empty answer there would be a lie.
 Result<void> check_as_of(const Manifest& manifest, std::optional<TimePoint> as_of);
 

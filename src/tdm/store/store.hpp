@@ -101,6 +101,17 @@ struct SeriesSummary {
   std::int64_t rows = 0, confirmed = 0, bytes = 0, gaps = 0;
 };
 
+// What the store keeps of a series. Bytes are of files; what as_of reads beyond the current rows counts too.
+struct Footprint {
+  std::int64_t rows = 0;   // validated and current, the tail included
+  std::int64_t bytes = 0;  // of validated rows
+  std::int64_t raw_rows = 0, raw_bytes = 0;
+  bool operator==(const Footprint&) const = default;
+};
+
+// What becomes of the observations of a series that is removed.
+enum class Raw : std::uint8_t { kept, removed };
+
 // The right to write: at most one in the world per store. Dropping it releases the lock. Not thread-safe; hold a mutex.
 class Writer {
  public:
@@ -125,6 +136,11 @@ class Writer {
   // A person says that this hole is to be lived with. Gaps inside the range get the reason; returns how many.
   virtual Result<std::int64_t> accept_gaps(const Series& series, TimeRange range, std::string_view reason,
                                            TimePoint at) = 0;
+  // Takes a series out of the store: bars, tail, ledger, what was looked at, quarantine, and what as_of reads. All or
+  // nothing, also when the process dies meanwhile. Observations are what an exchange once said: they are kept unless
+  // asked otherwise, and belong to the series again when it is begun anew. Its version goes on growing, so that nothing
+  // that names an older one is taken for the new series. Returns what went; not_found when there is nothing of it.
+  virtual Result<Footprint> remove(const Series& series, Raw raw) = 0;
 };
 
 // Where bars live. One folder under store/ per backend; each passes StoreConformance. Reading needs no lock, no
@@ -134,10 +150,13 @@ class Store {
   virtual ~Store() = default;
 
   // ---- reading: from manifests and segments only
-  virtual Result<std::optional<Manifest>> manifest(const Series& series) const = 0;  // nothing: never written
+  virtual Result<std::optional<Manifest>> manifest(
+      const Series& series) const = 0;  // nothing: never written, or removed
   virtual Result<std::vector<SeriesSummary>> list() const = 0;
+  // What it amounts to; observations that a removed series left count. Zeros: there is nothing.
+  virtual Result<Footprint> footprint(const Series& series) const = 0;
   // Rows with range.begin <= open_time < range.end, oldest first; none is an empty frame. Every byte is checked against
-  // the manifest's hash before it is served (corrupt_data names the segment).
+  // the manifest's hash before it is served (corrupt_data names the segment). not_found: the series was removed since.
   virtual Result<Frame> read(const Manifest& manifest, TimeRange range, const ReadOptions& options) const = 0;
   // Rows of raw_ohlcv in order of (open_time, ingest_id); all columns as text except times.
   virtual Result<Frame> read_raw(const Manifest& manifest, TimeRange range,

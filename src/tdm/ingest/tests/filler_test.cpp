@@ -347,6 +347,7 @@ class FullStore final : public store::Store {
   Result<std::vector<store::SegmentCheck>> verify(const Series& series) const override {
     return inner_->verify(series);
   }
+  Result<store::Footprint> footprint(const Series& series) const override { return inner_->footprint(series); }
   std::string holder_socket() const override { return {}; }
   std::string quota_file() const override { return {}; }
   Result<std::unique_ptr<store::Writer>> lock(std::chrono::milliseconds wait, std::stop_token stop) override {
@@ -385,6 +386,9 @@ class FullStore final : public store::Store {
     Result<std::int64_t> accept_gaps(const Series& series, TimeRange range, std::string_view reason,
                                      TimePoint when) override {
       return inner_->accept_gaps(series, range, reason, when);
+    }
+    Result<store::Footprint> remove(const Series& series, store::Raw raw) override {
+      return inner_->remove(series, raw);
     }
 
    private:

@@ -34,7 +34,7 @@ class DuckDbStore final : public Store {
   Result<std::optional<Manifest>> manifest(const Series& series) const override {
     const auto state = manifests_->state(layout_.manifest(series));
     if (!state) return std::unexpected{state.error()};
-    if (*state == nullptr) return std::nullopt;
+    if (*state == nullptr || (*state)->removed()) return std::nullopt;
     return (*state)->manifest;
   }
 
@@ -46,10 +46,16 @@ class DuckDbStore final : public Store {
       if (name.starts_with('_') || name.starts_with('.') || !name.ends_with(".json")) continue;
       const auto state = manifests_->state(entry.path());
       if (!state) return std::unexpected{state.error()};
-      if (*state != nullptr) all.push_back(summary_of((*state)->manifest));
+      if (*state != nullptr && !(*state)->removed()) all.push_back(summary_of((*state)->manifest));
     }
     std::ranges::sort(all, {}, &SeriesSummary::series);
     return all;
+  }
+
+  Result<Footprint> footprint(const Series& series) const override {
+    const auto state = manifests_->state(layout_.manifest(series));
+    if (!state) return std::unexpected{state.error()};
+    return *state == nullptr ? Footprint{} : detail::footprint_of(**state);
   }
 
   Result<Frame> read(const Manifest& manifest, TimeRange range, const ReadOptions& options) const override {
@@ -62,7 +68,7 @@ class DuckDbStore final : public Store {
     if (!options.include_tail) selection.tail = nullptr;
     if (options.as_of)
       if (auto added = add_history(selection, manifest); !added) return std::unexpected{std::move(added).error()};
-    return detail::read_rows(layout_, selection);
+    return read_selected(manifest, selection);
   }
 
   Result<Frame> read_raw(const Manifest& manifest, TimeRange range,
@@ -71,7 +77,7 @@ class DuckDbStore final : public Store {
     if (!columns) return std::unexpected{std::move(columns).error()};
     auto selection = detail::select(manifest, Layer::raw, range);
     selection.columns = *std::move(columns);
-    return detail::read_rows(layout_, selection);
+    return read_selected(manifest, selection);
   }
 
   Result<std::optional<Resolution>> resolution(std::string_view exchange, std::string_view symbol) const override {
@@ -101,7 +107,7 @@ class DuckDbStore final : public Store {
     const auto state = manifests_->state(layout_.manifest(series));
     if (!state) return std::unexpected{state.error()};
     std::vector<SegmentCheck> checks;
-    if (*state == nullptr) return checks;
+    if (*state == nullptr || (*state)->removed()) return checks;
     for (const auto& segment : (*state)->manifest.segments)
       checks.push_back({segment, detail::problem_of(layout_, segment)});
     return checks;
@@ -131,6 +137,16 @@ class DuckDbStore final : public Store {
     summary.confirmed = manifest.confirmed;
     summary.gaps = static_cast<std::int64_t>(manifest.gaps.size());
     return summary;
+  }
+
+  // A file that is not there may have gone with its series, which is no damage.
+  Result<Frame> read_selected(const Manifest& manifest, const Selection& selection) const {
+    auto frame = detail::read_rows(layout_, selection);
+    if (frame || frame.error().code != ErrorCode::corrupt_data) return frame;
+    const auto state = manifests_->state(layout_.manifest(manifest.series));
+    if (state && *state != nullptr && manifest.version < (*state)->removed_version)
+      return refuse_removed(manifest.series);
+    return frame;
   }
 
   // What was replaced before this manifest was written. The newest manifest tells it: history only grows.

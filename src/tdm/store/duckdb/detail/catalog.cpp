@@ -31,7 +31,7 @@ constexpr std::array kTables{
     "BOOLEAN, "
     "document VARCHAR)",
     "CREATE TABLE series(id BIGINT, name VARCHAR, origin VARCHAR, version BIGINT, watermark TIMESTAMPTZ, "
-    "first_recorded TIMESTAMPTZ, instrument VARCHAR)",
+    "first_recorded TIMESTAMPTZ, instrument VARCHAR, removed_version BIGINT)",
     "CREATE TABLE segments(series_id BIGINT, layer VARCHAR, path VARCHAR, sha256 VARCHAR, row_count BIGINT, bytes "
     "BIGINT, first_open TIMESTAMPTZ, last_open TIMESTAMPTZ, sources VARCHAR, rule_version BIGINT, state VARCHAR, "
     "superseded_version BIGINT, superseded_at TIMESTAMPTZ)",
@@ -194,7 +194,13 @@ Result<void> Catalog::prepare_tables() {
   if (format->size() != 1 || (*format)[0][0].text() != kFormat)
     return fail(ErrorCode::invalid_argument,
                 fmt::format("db_path: {} was written in a format that this version does not know", path_), "db_path");
-  return {};
+  // A catalogue may be older than removals.
+  const auto column = query(
+      "SELECT count(*) FROM information_schema.columns WHERE table_name = 'series' AND column_name = "
+      "'removed_version'");
+  if (!column) return std::unexpected{column.error()};
+  if (column->front()[0].integer() > 0) return {};
+  return run("ALTER TABLE series ADD COLUMN removed_version BIGINT DEFAULT 0");
 }
 
 std::unexpected<Error> Catalog::failed(const char* message) const {

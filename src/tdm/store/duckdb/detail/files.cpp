@@ -174,6 +174,16 @@ Result<void> move_file(const std::string& from, const std::string& to) {
 
 void remove_file(const std::string& path) noexcept { ::unlink(path.c_str()); }
 
+Result<void> delete_file(const std::string& path) {
+  if (::unlink(path.c_str()) == 0 || errno == ENOENT) return {};
+  return failed("remove", path);
+}
+
+Result<void> prune_folders(std::string path, const std::string& root) {
+  while (path.size() > root.size() && (::rmdir(path.c_str()) == 0 || errno == ENOENT)) path = parent_of(path);
+  return sync_folder(path);
+}
+
 std::string sha256(std::span<const std::byte> bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;

@@ -91,6 +91,10 @@ inline constexpr std::string_view kTemporaryPrefix = ".tmp-";
 // Moves a file; one that is not there any more is no error.
 Result<void> move_file(const std::string& from, const std::string& to);
 void remove_file(const std::string& path) noexcept;
+// The same, and says when it could not. One that is not there any more is no error.
+Result<void> delete_file(const std::string& path);
+// Syncs a folder that files were removed from, and removes it and its parents below `root` as far as they are empty.
+Result<void> prune_folders(std::string path, const std::string& root);
 
 std::string sha256(std::span<const std::byte> bytes);
 inline std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span{text}); }

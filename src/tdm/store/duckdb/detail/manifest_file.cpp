@@ -269,6 +269,7 @@ Json state_json(const SeriesState& state) {
                                      })},
               {"gaps", array_json(manifest.gaps, gap_json)},
               {"looked_us", array_json(manifest.looked, range_json)},
+              {"removed_version", state.removed_version},
               {"tail", bars_json(manifest.tail)}};
 }
 
@@ -289,6 +290,8 @@ SeriesState state_of(const Json& json) {
     state.history.push_back({segment_of(old), whole_of<std::int64_t>(old.at("superseded_version"))});
   for (const auto& gap : json.at("gaps")) manifest.gaps.push_back(gap_of(gap, series));
   manifest.looked = array_of<TimeRange>(json.at("looked_us"), range_of);
+  if (const auto removed = json.find("removed_version"); removed != json.end())  // older manifests know no removal
+    state.removed_version = whole_of<std::int64_t>(*removed);
   manifest.tail = bars_of(json.at("tail"));
   if (const auto checked = check_bars(manifest.tail); !checked) throw std::runtime_error{checked.error().message};
   return state;
@@ -308,6 +311,16 @@ auto parse(std::string_view text, const std::string& path, Read read) -> Result<
 std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 }  // namespace
+
+Footprint footprint_of(const SeriesState& state) {
+  Footprint footprint{.rows = state.manifest.rows};
+  for (const auto& segment : state.manifest.segments) {
+    if (segment.layer == Layer::raw) footprint.raw_rows += segment.rows;
+    (segment.layer == Layer::raw ? footprint.raw_bytes : footprint.bytes) += segment.bytes;
+  }
+  for (const auto& old : state.history) footprint.bytes += old.segment.bytes;
+  return footprint;
+}
 
 std::string to_json(const SeriesState& state) { return dump(state_json(state)); }
 Result<SeriesState> parse_state(std::string_view json, const std::string& path) { return parse(json, path, state_of); }

@@ -24,11 +24,16 @@ struct Superseded {
   bool operator==(const Superseded&) const = default;
 };
 
-// All there is to know of a series: its manifest, and what as_of needs beyond it.
+// All there is to know of a series: its manifest, and what as_of needs beyond it. One that was removed goes on as a
+// state that holds nothing but the observations that were kept, so that its version goes on too.
 struct SeriesState {
   Manifest manifest;
   std::vector<Superseded> history{};
+  std::int64_t removed_version = 0;  // of the manifest with which it was removed last
+
+  bool removed() const { return manifest.version == removed_version; }
 };
+Footprint footprint_of(const SeriesState& state);
 
 std::string to_json(const SeriesState& state);
 // corrupt_data names the file.

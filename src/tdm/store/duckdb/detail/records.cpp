@@ -135,7 +135,8 @@ std::string_view to_string(SegmentState state) {
 
 Result<std::optional<SeriesRecord>> load_series(Catalog& catalog, const Series& series) {
   const auto rows = catalog.query(
-      "SELECT id, origin, version, watermark, first_recorded, instrument FROM series WHERE name = ?", {series.text()});
+      "SELECT id, origin, version, watermark, first_recorded, instrument, removed_version FROM series WHERE name = ?",
+      {series.text()});
   if (!rows) return std::unexpected{rows.error()};
   if (rows->empty()) return std::nullopt;
   const auto& row = rows->front();
@@ -147,16 +148,18 @@ Result<std::optional<SeriesRecord>> load_series(Catalog& catalog, const Series& 
   manifest.version = row[2].integer();
   manifest.watermark = row[3].maybe_time();
   manifest.first_recorded = row[4].maybe_time();
+  record.state.removed_version = row[6].maybe_integer().value_or(0);
   for (auto* load : {&load_segments, &load_gaps, &load_looked, &load_tail})
     if (auto loaded = load(catalog, record); !loaded) return std::unexpected{std::move(loaded).error()};
   count_rows(manifest);
   return record;
 }
 
-Result<void> insert_series(Catalog& catalog, std::int64_t id, const Manifest& manifest) {
-  return catalog.run("INSERT INTO series VALUES (?, ?, ?, ?, ?, ?, ?)",
+Result<void> insert_series(Catalog& catalog, std::int64_t id, const SeriesState& state) {
+  const auto& manifest = state.manifest;
+  return catalog.run("INSERT INTO series VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                      {id, manifest.series.text(), manifest.origin, manifest.version, manifest.watermark,
-                      manifest.first_recorded, to_json(manifest.instrument)});
+                      manifest.first_recorded, to_json(manifest.instrument), state.removed_version});
 }
 
 Result<void> update_series(Catalog& catalog, std::int64_t id, const Manifest& manifest) {
@@ -243,13 +246,50 @@ Result<void> save_checkpoint(Catalog& catalog, std::int64_t id, std::int64_t ver
   return catalog.run("INSERT INTO checkpoints VALUES (?, ?, ?, ?)", {id, version, ingest_id, at});
 }
 
+Result<void> remove_series(Catalog& catalog, const SeriesRecord& left, Raw raw) {
+  const auto id = left.id;
+  const auto& manifest = left.state.manifest;
+  const auto name = manifest.series.text();
+  auto done = update_series(catalog, id, manifest);
+  if (done) done = catalog.run("UPDATE series SET removed_version = ? WHERE id = ?", {left.state.removed_version, id});
+  if (done)
+    done = run_all(catalog, id,
+                   {"DELETE FROM gaps WHERE series_id = ?", "DELETE FROM looked WHERE series_id = ?",
+                    "DELETE FROM validated_ohlcv WHERE series_id = ?", "DELETE FROM checkpoints WHERE series_id = ?"});
+  if (done) done = catalog.run("DELETE FROM quarantine_ohlcv WHERE series = ?", {name});
+  for (const auto* layer : {"validated", "raw"}) {
+    if (raw == Raw::kept && layer == layer_text(Layer::raw)) continue;
+    if (done) done = catalog.run("DELETE FROM segments WHERE series_id = ? AND layer = ?", {id, layer});
+    if (done) done = catalog.run("DELETE FROM certificates WHERE series = ? AND layer = ?", {name, layer});
+  }
+  return done;
+}
+
+Result<std::vector<std::string>> superseded_hashes(Catalog& catalog, std::int64_t id, Raw raw) {
+  const auto rows = catalog.query(
+      "SELECT DISTINCT sha256 FROM segments WHERE series_id = ? AND state <> 'current' AND (layer = 'validated' OR ? = "
+      "1)",
+      {id, static_cast<std::int64_t>(raw == Raw::removed)});
+  if (!rows) return std::unexpected{rows.error()};
+  std::vector<std::string> hashes;
+  hashes.reserve(rows->size());
+  for (const auto& row : *rows) hashes.push_back(row[0].text());
+  return hashes;
+}
+
+Result<bool> is_superseded(Catalog& catalog, std::string_view hash) {
+  const auto rows = catalog.query("SELECT count(*) FROM segments WHERE sha256 = ? AND state <> 'current'", {hash});
+  if (!rows) return std::unexpected{rows.error()};
+  return rows->front()[0].integer() > 0;
+}
+
 Result<void> adopt_series(Catalog& catalog, const SeriesRecord& record, TimePoint at) {
   const auto id = record.id;
   const auto& manifest = record.state.manifest;
   auto done = run_all(catalog, id,
                       {"DELETE FROM series WHERE id = ?", "DELETE FROM segments WHERE series_id = ?",
                        "DELETE FROM gaps WHERE series_id = ?"});
-  if (done) done = insert_series(catalog, id, manifest);
+  if (done) done = insert_series(catalog, id, record.state);
   for (const auto& segment : manifest.segments)
     if (done) done = insert_segment(catalog, id, segment);
   for (const auto& old : record.state.history)

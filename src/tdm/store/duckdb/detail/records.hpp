@@ -23,7 +23,7 @@ std::string_view to_string(SegmentState state);
 
 Result<std::optional<SeriesRecord>> load_series(Catalog& catalog, const Series& series);
 
-Result<void> insert_series(Catalog& catalog, std::int64_t id, const Manifest& manifest);
+Result<void> insert_series(Catalog& catalog, std::int64_t id, const SeriesState& state);
 Result<void> update_series(Catalog& catalog, std::int64_t id, const Manifest& manifest);
 Result<void> insert_segment(Catalog& catalog, std::int64_t id, const Segment& segment);
 Result<void> insert_history(Catalog& catalog, std::int64_t id, const Superseded& old, TimePoint at);
@@ -37,6 +37,11 @@ Result<void> replace_tail(Catalog& catalog, std::int64_t id, const BarColumns& t
 Result<void> insert_quarantine(Catalog& catalog, const Series& series, const std::vector<Rejection>& rejections);
 Result<void> save_checkpoint(Catalog& catalog, std::int64_t id, std::int64_t version, std::int64_t ingest_id,
                              TimePoint at);
+// Everything of a series but its observations, or those too. Its row stays, and says that it was removed.
+Result<void> remove_series(Catalog& catalog, const SeriesRecord& left, Raw raw);
+// Hashes of its files that are not current, of observations only when those go too; and whether any series has one.
+Result<std::vector<std::string>> superseded_hashes(Catalog& catalog, std::int64_t id, Raw raw);
+Result<bool> is_superseded(Catalog& catalog, std::string_view hash);
 // Everything of a series anew, as its manifest tells it.
 Result<void> adopt_series(Catalog& catalog, const SeriesRecord& record, TimePoint at);
 

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <functional>
 #include <future>
+#include <iterator>
 #include <numeric>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -141,6 +143,21 @@ Segments worth_merging(Segments segments) {
   if (chosen.size() < 2) chosen.clear();
   sort_segments(chosen);
   return chosen;
+}
+
+// What a removal leaves of a series.
+SeriesRecord left_of(const SeriesRecord& record, Raw raw) {
+  const auto& before = record.state.manifest;
+  SeriesRecord left{record.id,
+                    {Manifest{.series = before.series,
+                              .origin = before.origin,
+                              .version = before.version + 1,
+                              .instrument = before.instrument}}};
+  left.state.removed_version = left.state.manifest.version;
+  if (raw == Raw::kept)
+    std::ranges::copy_if(before.segments, std::back_inserter(left.state.manifest.segments),
+                         [](const Segment& segment) { return segment.layer == Layer::raw; });
+  return left;
 }
 
 bool same_account(const Manifest& a, const Manifest& b) {
@@ -337,6 +354,7 @@ Result<void> DuckDbWriter::commit(const Batch& batch) {
   const auto known = record_of(batch.series);
   if (!known) return std::unexpected{known.error()};
   const bool fresh = *known == nullptr;
+  const bool begins = fresh || (*known)->state.removed();
   Change change{fresh ? SeriesRecord{0, {Manifest{.series = batch.series, .instrument = batch.instrument}}} : **known};
   auto& manifest = change.next.state.manifest;
   const auto before = manifest;
@@ -358,7 +376,7 @@ Result<void> DuckDbWriter::commit(const Batch& batch) {
     discard(change);
     return written;
   }
-  change.account = fresh || !same_account(before, manifest);
+  change.account = begins || !same_account(before, manifest);
   const bool changed = change.account || change.bars || !change.added.empty() || !change.gaps.empty();
   if (!changed && batch.quarantine.empty()) return {};
   if (!changed) return transact([&] { return insert_quarantine(*catalog_, batch.series, batch.quarantine); });
@@ -477,7 +495,7 @@ Result<void> DuckDbWriter::save(Change& change, const Batch& batch) {
   const bool fresh = change.next.id == 0;
   const auto id = fresh ? next_series_ : change.next.id;
   auto saved = transact([&]() -> Result<void> {
-    auto done = fresh ? insert_series(*catalog_, id, manifest) : update_series(*catalog_, id, manifest);
+    auto done = fresh ? insert_series(*catalog_, id, change.next.state) : update_series(*catalog_, id, manifest);
     for (const auto& segment : change.added)
       if (done) done = insert_segment(*catalog_, id, segment);
     for (const auto& segment : change.revised)
@@ -521,7 +539,8 @@ Result<void> DuckDbWriter::move_superseded(const std::vector<Segment>& segments)
 Result<void> DuckDbWriter::seal(const Series& series, TimePoint before) {
   if (auto done = ready(); !done) return done;
   const auto known = record_of(series);
-  if (!known || *known == nullptr) return known ? Result<void>{} : std::unexpected{known.error()};
+  if (!known) return std::unexpected{known.error()};
+  if (*known == nullptr || (*known)->state.removed()) return {};
   std::map<std::pair<Layer, TimePoint>, Segments> periods;
   for (const auto& segment : (*known)->state.manifest.segments) {
     const auto period = period_of(series.timeframe, segment.first).range;
@@ -621,6 +640,62 @@ Result<std::int64_t> DuckDbWriter::accept_gaps(const Series& series, TimeRange r
   (*known)->state = std::move(next);
   if (auto published = publish_state((*known)->state); !published) return std::unexpected{std::move(published).error()};
   return static_cast<std::int64_t>(accepted.size());
+}
+
+// The transaction is the moment of removal. Before it everything is there; after it readers see the series until its
+// manifest says that it is gone, and its files go last. What a crash leaves of the last two steps is done by the next
+// writer: it publishes what the catalogue says, and the mark makes it sweep files that nobody knows.
+Result<Footprint> DuckDbWriter::remove(const Series& series, Raw raw) {
+  if (auto done = ready(); !done) return std::unexpected{std::move(done).error()};
+  const auto known = record_of(series);
+  if (!known) return std::unexpected{known.error()};
+  if (*known == nullptr) return refuse_absent(series);
+  auto& record = **known;
+  const auto before = footprint_of(record.state);
+  const auto left = left_of(record, raw);
+  const auto after = footprint_of(left.state);
+  if (record.state.removed() && after == before) return refuse_absent(series);
+
+  Segments gone;
+  for (const auto& segment : record.state.manifest.segments)
+    if (!names(left.state.manifest.segments, segment)) gone.push_back(segment);
+  const auto superseded = superseded_hashes(*catalog_, record.id, raw);
+  if (!superseded) return std::unexpected{superseded.error()};
+  if (auto marked = mark_unclean(); !marked) return std::unexpected{std::move(marked).error()};
+  if (auto saved = transact([&] { return remove_series(*catalog_, left, raw); }); !saved)
+    return std::unexpected{std::move(saved).error()};
+  record = left;
+  if (auto published = publish_state(record.state); !published) return std::unexpected{std::move(published).error()};
+  if (auto removed = remove_files(gone, *superseded); !removed) {
+    removed.error().message = fmt::format("{} is removed, but not all of its files: {}; the next writer tries again",
+                                          series.text(), removed.error().message);
+    return std::unexpected{must_reopen(std::move(removed)).error()};
+  }
+  return Footprint{.rows = before.rows,
+                   .bytes = before.bytes,
+                   .raw_rows = before.raw_rows - after.raw_rows,
+                   .raw_bytes = before.raw_bytes - after.raw_bytes};
+}
+
+Result<void> DuckDbWriter::remove_files(const Segments& gone, const std::vector<std::string>& superseded) {
+  const auto& layout = site_.layout;
+  std::set<std::string> folders;
+  for (const auto& segment : gone) {
+    const auto path = layout.absolute(segment.path);
+    if (auto deleted = delete_file(path); !deleted) return deleted;
+    folders.insert(parent_of(path));
+  }
+  for (const auto& folder : folders)
+    if (auto pruned = prune_folders(folder, layout.root()); !pruned) return pruned;
+
+  // Files among the superseded are named by their content, so another series may have the same one.
+  for (const auto& hash : superseded) {
+    const auto used = is_superseded(*catalog_, hash);
+    if (!used) return std::unexpected{used.error()};
+    if (*used) continue;
+    if (auto deleted = delete_file(layout.absolute(Layout::superseded(hash))); !deleted) return deleted;
+  }
+  return superseded.empty() ? Result<void>{} : sync_folder(layout.superseded_folder());
 }
 
 }  // namespace tdm::store::duckdb::detail

@@ -50,6 +50,7 @@ class DuckDbWriter final : public Writer {
   Result<void> seal(const Series& series, TimePoint before) override;
   Result<std::int64_t> accept_gaps(const Series& series, TimeRange range, std::string_view reason,
                                    TimePoint at) override;
+  Result<Footprint> remove(const Series& series, Raw raw) override;
 
  private:
   struct Change;
@@ -82,6 +83,7 @@ class DuckDbWriter final : public Writer {
   Result<void> publish_state(const SeriesState& state);
   Result<void> move_superseded(const std::vector<Segment>& segments);
   Result<void> mark_unclean();
+  Result<void> remove_files(const std::vector<Segment>& gone, const std::vector<std::string>& superseded);
 
   Site site_;
   FileLock lock_;
