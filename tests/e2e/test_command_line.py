@@ -10,7 +10,22 @@ from pathlib import Path
 import pytest
 from road import ROOT, SHARED, TDM, Simulator, run, simulator, write_config
 
-COMMANDS = ("serve", "backfill", "update", "list", "query", "coverage", "gaps", "verify", "config", "decode", "version")
+COMMANDS = (
+    "serve",
+    "backfill",
+    "import",
+    "rm",
+    "update",
+    "list",
+    "query",
+    "export",
+    "coverage",
+    "gaps",
+    "verify",
+    "config",
+    "decode",
+    "version",
+)
 SERIES = "bybit.linear.BTCUSDT@1h"
 
 

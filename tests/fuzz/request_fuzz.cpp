@@ -30,6 +30,8 @@ class Offline final : public ingest::Filler {
   Result<std::int64_t> accept_gaps(const Series&, TimeRange, std::string, std::stop_token) override {
     return unreachable();
   }
+  Result<ingest::FillReport> import_bars(const ingest::ImportRequest&) override { return unreachable(); }
+  Result<store::Footprint> remove(const Series&, store::Raw, std::stop_token) override { return unreachable(); }
 
  private:
   static std::unexpected<Error> unreachable() { return fail(ErrorCode::unavailable, "there is no network here"); }

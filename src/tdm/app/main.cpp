@@ -2,11 +2,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <malloc.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <optional>
+#include <string>
 
 #include "tdm/app/detail/logging.hpp"
 #include "tdm/app/detail/signals.hpp"
@@ -27,6 +30,24 @@ Result<std::shared_ptr<query::MarketData>> open_door(const cli::DoorRequest& req
   if (!door) return std::unexpected{std::move(door).error()};
   auto& data = (*door)->data();
   return std::shared_ptr<query::MarketData>{*std::move(door), &data};
+}
+
+// Ends within a moment of `stop`: no read waits for longer.
+std::optional<std::string> ask(std::string_view question, const std::stop_token& stop) {
+  constexpr int kMoment = 100;  // ms
+  constexpr std::size_t kLongest = 256;
+  std::cerr << question << std::flush;
+  std::string line;
+  while (!stop.stop_requested() && line.size() < kLongest) {
+    pollfd input{STDIN_FILENO, POLLIN, 0};
+    if (::poll(&input, 1, kMoment) <= 0) continue;
+    char letter = 0;
+    if (::read(STDIN_FILENO, &letter, 1) != 1) break;
+    if (letter == '\n') return line;
+    line += letter;
+  }
+  std::cerr << '\n' << std::flush;
+  return std::nullopt;
 }
 
 Result<void> serve(const cli::ServeRequest& request, const std::stop_token& stop) {
@@ -65,6 +86,7 @@ int run(int argc, char** argv) {
   services.environment = config::environment_of_process();
   if (const char* url = std::getenv("TDM_URL"); url != nullptr && *url != '\0') services.default_url = url;
   services.open = open_door;
+  if (::isatty(STDIN_FILENO) == 1) services.ask = ask;
   services.serve = serve;
   services.decode = decode;
   configure_log(services.environment);

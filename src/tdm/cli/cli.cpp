@@ -109,6 +109,33 @@ class CommandLine {
     add_span(backfill, backfill_.span, true, false);
     backfill.add_flag("--dry-run", backfill_.dry_run, "Say requests, time and bytes, and stop there");
 
+    auto& imported =
+        command(app_, "import", "Store the bars of a file, judged like all others", import_, detail::import_file);
+    add_config_option(imported, import_.common);
+    imported.add_flag("--json", import_.common.json, "Print JSON");
+    imported.add_option("file", import_.file, "CSV with a header line, Parquet, Feather or an Arrow stream")
+        ->type_name("FILE")
+        ->required();
+    imported
+        .add_option("--series", import_.series, "The series that the bars belong to, such as bybit.linear.BTCUSDT@1h")
+        ->type_name("SERIES")
+        ->required();
+    imported.add_option("--column", import_.columns, "A column by name, such as open_time=ts; may be repeated")
+        ->type_name("OURS=THEIRS");
+    imported.add_option("--time-unit", import_.time_unit, "Unit of numeric times: s, ms, us or ns; else by their size")
+        ->type_name("UNIT");
+
+    auto& removed = command(app_, "rm", "Remove a series from the store", remove_, detail::remove_series);
+    add_config_option(removed, remove_.common);
+    removed.add_flag("--json", remove_.common.json, "Print JSON");
+    removed.add_option("series", remove_.series, "The series by its whole name, such as bybit.linear.BTCUSDT@1h")
+        ->type_name("SERIES")
+        ->required();
+    removed.add_flag("--yes", remove_.yes, "Do not ask");
+    removed.add_flag("--dry-run", remove_.dry_run, "Say what would go, and stop there");
+    removed.add_flag("--raw", remove_.raw,
+                     "Remove its raw observations too: what an exchange no longer sends is then lost for ever");
+
     auto& update = command(app_, "update", "Fetch from each watermark to now", update_, detail::update);
     add_common(update, update_.common);
     add_patterns(update, update_.patterns, false);
@@ -130,6 +157,16 @@ class CommandLine {
     query.add_option("--on-gap", query_.on_gap, "raise, warn or ignore")->capture_default_str()->type_name("ON_GAP");
     query.add_option("--day-start", query_.day_start, "UTC time of day at which 1d, 1w and 1M begin, such as 08:00")
         ->type_name("HH:MM");
+
+    auto& exported =
+        command(app_, "export", "Write stored bars with every column to a file", export_, detail::export_bars);
+    add_common(exported, export_.common);
+    exported.add_option("format", export_.format, "parquet, csv or feather")->type_name("FORMAT")->required();
+    exported.add_option("series", export_.series, "The series, such as bybit.linear.BTCUSDT@1h")
+        ->type_name("SERIES")
+        ->required();
+    add_span(exported, export_.span, false, false);
+    exported.add_option("--output", export_.output, "Write to this file instead of standard output")->type_name("FILE");
 
     add_inspection("list", "Series with first, last, rows, bytes and gaps", list_, detail::list, false);
     add_inspection("coverage", "What the store has of each series", coverage_, detail::coverage, true);
@@ -247,7 +284,10 @@ class CommandLine {
   detail::ServeOptions serve_;
   detail::BackfillOptions backfill_;
   detail::UpdateOptions update_;
+  detail::ImportOptions import_;
+  detail::RemoveOptions remove_;
   detail::QueryOptions query_;
+  detail::ExportOptions export_;
   detail::InspectOptions list_, coverage_, verify_, gaps_;
   detail::AcceptOptions accept_;
   std::deque<detail::ConfigOptions> config_;

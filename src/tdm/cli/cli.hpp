@@ -45,6 +45,9 @@ struct Services {
   std::optional<std::string>
       default_url{};  // TDM_URL: used when a command names neither a configuration nor an address
   std::function<Result<std::shared_ptr<query::MarketData>>(const DoorRequest&)> open{};
+  // What a person at the terminal answers to a question; empty when standard input is no terminal. Nothing when it ends
+  // without an answer, or the command was stopped.
+  std::function<std::optional<std::string>(std::string_view question, const std::stop_token&)> ask{};
   std::function<Result<void>(const ServeRequest&, std::stop_token)> serve{};  // returns when it was stopped
   std::function<Result<void>(const Recording&, const LineSink&)> decode{};    // unknown_exchange with the list
 };

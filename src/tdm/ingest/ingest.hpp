@@ -7,10 +7,14 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "tdm/core/bar.hpp"           // ObservationColumns
 #include "tdm/core/clock.hpp"         // Clock
 #include "tdm/core/gap.hpp"           // Gap
 #include "tdm/sources/connector.hpp"  // Connector
@@ -57,10 +61,31 @@ struct FillRequest {
 struct FillReport {
   std::int64_t fetched = 0;  // rows that came over the network
   std::int64_t stored = 0;   // new or revised rows
+  std::int64_t revised = 0;  // of these: other values of a bar that was confirmed
   std::int64_t unchanged = 0;
   std::int64_t rejected = 0;
   std::int64_t requests = 0;
   TimePoint exchange_time{};  // of the last answer; epoch when nothing was asked
+};
+
+// What an observation says of its bar, by column.
+struct TextField {
+  std::string_view name;
+  TextColumn ObservationColumns::* column;
+};
+std::span<const TextField> text_fields();
+
+// Bars that somebody has in a file.
+struct ImportRequest {
+  Series series;
+  ObservationColumns rows{};  // in any order; channel, times of arrival and the ingest run are given by ingest
+  // For a file that comes in parts, oldest first. What lies between the part before, which ends with the bar `after`,
+  // and this one is absent from the file too. Nothing: this is the first part.
+  std::optional<TimePoint> after{};
+  // Whether the file tells the quote volume: then each row must. Nothing: when any of these rows does.
+  std::optional<bool> quote_volume{};
+  OnProgress on_progress{};
+  std::stop_token stop{};
 };
 
 // Gets what the store lacks. The one road from a connector to the store; query, the command line and the server ask it
@@ -78,6 +103,16 @@ class Filler {
   virtual Result<store::Resolution> remember(const store::Resolution& resolution, std::stop_token stop) = 0;
   virtual Result<std::int64_t> accept_gaps(const Series& series, TimeRange range, std::string reason,
                                            std::stop_token stop) = 0;
+  // Takes bars of a file on the road that an exchange's answers take: recorded raw with the channel `import`, judged by
+  // the same rules, stored, accounted for. A bar that ended long enough ago is born confirmed; other values of a
+  // confirmed bar are a revision. What an import brought since the series was begun is not recorded again. Bars that
+  // are absent between the first and the last are gaps that the exchange was not asked for yet, so the next fill asks
+  // at once. The exchange is asked for its list of instruments when the stored one lacks the symbol, and for its time
+  // when the rows reach into the last day. Of the report, `fetched` counts the rows of the request.
+  virtual Result<FillReport> import_bars(const ImportRequest& request) = 0;
+  // Takes a series out of the store (see store::Writer::remove). A fill or an import of it that runs is waited for;
+  // unavailable when it does not end within IngestOptions::idle_wait.
+  virtual Result<store::Footprint> remove(const Series& series, store::Raw raw, std::stop_token stop) = 0;
 };
 
 // Shares the store's writer among the threads of one process. The lock is held while a lease lives (a server keeps
@@ -133,6 +168,7 @@ struct IngestOptions {
   std::int64_t pages_in_flight = 128;  // asked for and not yet durable
   std::chrono::milliseconds commit_every{250};
   std::chrono::milliseconds lock_wait{60'000};
+  std::chrono::milliseconds idle_wait{30'000};     // for others who write the same series
   std::map<std::string, double> settle_seconds{};  // by market, overrides the connector's traits
   std::function<void(const Series&, const FillReport&)> on_published{};
 };

@@ -1,11 +1,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "tdm/ingest/detail/caller.hpp"
 #include "tdm/ingest/detail/fill.hpp"
+#include "tdm/ingest/detail/import.hpp"
 #include "tdm/ingest/ingest.hpp"
+#include "tdm/telemetry/log.hpp"
 
 namespace tdm::ingest {
 namespace detail {
@@ -98,6 +101,102 @@ Result<void> renew_listing(Shop& shop, Caller& caller, WriterHub::Lease& lease,
   });
 }
 
+Result<Claims::Ticket> claim_all(Shop& shop, Caller& caller, const Series& series,
+                                 const std::vector<TimeRange>& ranges) {
+  using std::chrono::steady_clock;
+  const auto wait = shop.options.idle_wait;
+  const auto deadline = steady_clock::now() + wait;
+  for (;;) {
+    auto taken = shop.claims.take_whole(series, ranges);
+    if (taken.blockers.empty()) return std::move(taken.ticket);
+    if (caller.stopped()) return Caller::cancelled();
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady_clock::now());
+    if (left.count() <= 0)
+      return fail(ErrorCode::unavailable,
+                  fmt::format("{}: a fill or an import of it is running and did not end within {} s; try again after "
+                              "it, or stop it first",
+                              series.text(), std::chrono::duration<double>(wait).count()));
+    shop.claims.wait(taken.seen, caller.stop(), std::min(left, Reporter::kEvery));
+    caller.reporter.tick();
+  }
+}
+
+Result<const sources::MarketTraits*> market_of(const sources::Connector& connector, std::string_view market) {
+  if (const auto* traits = sources::find_market(connector, market)) return traits;
+  std::vector<std::string> names;
+  for (const auto& traits : connector.markets()) names.push_back(traits.name);
+  return fail(ErrorCode::invalid_argument, fmt::format("{} has no market '{}'", connector.exchange(), market), "market",
+              nearest(market, names));
+}
+
+Result<const sources::MarketTraits*> served(const sources::Connector& connector, const Series& series) {
+  const auto traits = market_of(connector, series.instrument.market.text());
+  if (!traits) return traits;
+  const auto& exchange = series.instrument.exchange.text();
+  if (std::ranges::find((*traits)->native, series.timeframe) == (*traits)->native.end()) {
+    std::vector<std::string> names;
+    names.reserve((*traits)->native.size());
+    for (const auto timeframe : (*traits)->native) names.emplace_back(timeframe.name());
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("{} serves no {} bars on {}", exchange, series.timeframe.name(), (*traits)->name),
+                "timeframe", std::move(names));
+  }
+  if (std::ranges::find((*traits)->price_kinds, series.price_kind) == (*traits)->price_kinds.end())
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("{} serves no {} prices on {}", exchange, to_string(series.price_kind), (*traits)->name),
+                "price_kind");
+  return traits;
+}
+
+Result<TimePoint> exchange_now(Shop& shop, Caller& caller, const std::shared_ptr<sources::Connector>& connector,
+                               const std::string& market, bool near_now, std::int64_t& requests) {
+  constexpr std::chrono::seconds kSkewWarning{1};
+  const auto host = shop.clock.now();
+  if (!near_now) return host;
+  const std::string exchange{connector->exchange()};
+  if (const auto ahead = shop.times.ahead(exchange)) return host + *ahead;
+  ++requests;
+  auto time = caller.ask(connector, ask_time(connector, market));
+  if (!time) return time;
+  const auto ahead = *time - shop.clock.now();
+  shop.times.learn(exchange, ahead);
+  if (std::chrono::abs(ahead) > kSkewWarning)
+    telemetry::log(telemetry::Level::warn, "the host's clock differs from the exchange's",
+                   {{"exchange", exchange}, {"exchange_is_ahead_s", std::chrono::duration<double>(ahead).count()}});
+  return time;
+}
+
+Result<Instrument> find_instrument(Shop& shop, Caller& caller, WriterHub::Lease& lease,
+                                   const std::shared_ptr<sources::Connector>& connector, const InstrumentId& id,
+                                   std::int64_t& requests) {
+  constexpr std::chrono::hours kListingAge{1};  // a symbol that an older list lacks may be new
+  std::vector<std::string> symbols;
+  for (const bool renewed : {false, true}) {
+    auto listing = shop.store->instruments(id.exchange.text(), id.market.text());
+    if (!listing) return std::unexpected{std::move(listing).error()};
+    if (*listing) {
+      for (const auto& instrument : (*listing)->instruments)
+        if (instrument.id == id) return instrument;
+      if (renewed || (*listing)->at + kListingAge > shop.clock.now()) {
+        for (const auto& instrument : (*listing)->instruments) symbols.push_back(instrument.id.symbol.text());
+        break;
+      }
+    }
+    if (renewed) break;
+    const auto turn = shop.listing.enter(caller.stop());
+    if (!turn) return Caller::cancelled();
+    // Whoever had the turn before may have brought the list.
+    if (const auto again = shop.store->instruments(id.exchange.text(), id.market.text());
+        again && *again && (!*listing || (*again)->at != (*listing)->at))
+      continue;
+    ++requests;
+    if (auto done = renew_listing(shop, caller, lease, connector, id.market.text()); !done)
+      return std::unexpected{std::move(done).error()};
+  }
+  return fail(ErrorCode::unknown_symbol, fmt::format("{} has no instrument {}", id.exchange.text(), id.text()),
+              "symbol", nearest(id.symbol.text(), symbols));
+}
+
 }  // namespace detail
 
 namespace {
@@ -109,10 +208,8 @@ class LocalFiller final : public Filler {
   Result<FillReport> fill(const FillRequest& request) override {
     auto connector = detail::connector_of(*shop_, request.series.instrument.exchange.text());
     if (!connector) return std::unexpected{std::move(connector).error()};
-    auto traits = traits_of(**connector, request.series.instrument.market.text());
+    auto traits = detail::served(**connector, request.series);
     if (!traits) return std::unexpected{std::move(traits).error()};
-    if (auto served = check_served(request.series, **traits); !served)
-      return std::unexpected{std::move(served).error()};
     return detail::Fill{*shop_, request, *std::move(connector), **traits}.go();
   }
 
@@ -120,7 +217,8 @@ class LocalFiller final : public Filler {
                                    std::stop_token stop) override {
     auto connector = detail::connector_of(*shop_, exchange);
     if (!connector) return std::unexpected{std::move(connector).error()};
-    if (auto traits = traits_of(**connector, market); !traits) return std::unexpected{std::move(traits).error()};
+    if (auto traits = detail::market_of(**connector, market); !traits)
+      return std::unexpected{std::move(traits).error()};
     detail::Caller caller{*shop_, {}, std::move(stop)};
     const auto turn = shop_->listing.enter(caller.stop());
     if (!turn) return detail::Caller::cancelled();
@@ -151,37 +249,45 @@ class LocalFiller final : public Filler {
         [&](store::Writer& writer) { return writer.accept_gaps(series, range, reason, shop_->clock.now()); });
   }
 
+  Result<FillReport> import_bars(const ImportRequest& request) override {
+    auto connector = detail::connector_of(*shop_, request.series.instrument.exchange.text());
+    if (!connector) return std::unexpected{std::move(connector).error()};
+    const auto traits = detail::served(**connector, request.series);
+    if (!traits) return std::unexpected{traits.error()};
+    if (request.rows.size() == 0) return FillReport{};
+    return detail::Import{*shop_, request, *std::move(connector), **traits}.go();
+  }
+
+  // Who writes the series meanwhile would begin it anew with what it brings next.
+  Result<store::Footprint> remove(const Series& series, store::Raw raw, std::stop_token stop) override {
+    detail::Caller caller{*shop_, {}, std::move(stop)};
+    auto lease = caller.lease();
+    if (!lease) return std::unexpected{std::move(lease).error()};
+    const auto claim = detail::claim_all(*shop_, caller, series, {TimeRange::of(TimePoint::min(), TimePoint::max())});
+    if (!claim) return std::unexpected{claim.error()};
+    return lease->access([&](store::Writer& writer) { return writer.remove(series, raw); });
+  }
+
  private:
-  static Result<const sources::MarketTraits*> traits_of(const sources::Connector& connector, std::string_view market) {
-    if (const auto* traits = sources::find_market(connector, market)) return traits;
-    std::vector<std::string> names;
-    for (const auto& traits : connector.markets()) names.push_back(traits.name);
-    return fail(ErrorCode::invalid_argument, fmt::format("{} has no market '{}'", connector.exchange(), market),
-                "market", nearest(market, names));
-  }
-
-  static Result<void> check_served(const Series& series, const sources::MarketTraits& traits) {
-    if (std::ranges::find(traits.native, series.timeframe) == traits.native.end()) {
-      std::vector<std::string> names;
-      names.reserve(traits.native.size());
-      for (const auto timeframe : traits.native) names.emplace_back(timeframe.name());
-      return fail(ErrorCode::invalid_argument,
-                  fmt::format("{} serves no {} bars on {}", series.instrument.exchange.text(), series.timeframe.name(),
-                              traits.name),
-                  "timeframe", std::move(names));
-    }
-    if (std::ranges::find(traits.price_kinds, series.price_kind) == traits.price_kinds.end())
-      return fail(ErrorCode::invalid_argument,
-                  fmt::format("{} serves no {} prices on {}", series.instrument.exchange.text(),
-                              to_string(series.price_kind), traits.name),
-                  "price_kind");
-    return {};
-  }
-
   std::unique_ptr<detail::Shop> shop_;
 };
 
 }  // namespace
+
+std::span<const TextField> text_fields() {
+  static constexpr auto kFields = std::to_array<TextField>({
+      {"open", &ObservationColumns::open},
+      {"high", &ObservationColumns::high},
+      {"low", &ObservationColumns::low},
+      {"close", &ObservationColumns::close},
+      {"volume", &ObservationColumns::volume},
+      {"quote_volume", &ObservationColumns::quote_volume},
+      {"trade_count", &ObservationColumns::trade_count},
+      {"taker_buy_volume", &ObservationColumns::taker_buy_volume},
+      {"taker_buy_quote_volume", &ObservationColumns::taker_buy_quote_volume},
+  });
+  return kFields;
+}
 
 std::shared_ptr<Filler> make_local_filler(std::shared_ptr<store::Store> store, std::shared_ptr<WriterHub> hub,
                                           Connectors connectors, validate::RuleSet rules, const Clock& clock,

@@ -6,9 +6,11 @@ namespace tdm::ingest {
 namespace detail {
 namespace {
 
-// Asked for again: open, not accepted by a person, and its last look is old enough.
+// Asked for again: open, not accepted by a person, and its last look is old enough. A gap without a look was found in a
+// file.
 bool is_due(const Gap& gap, TimePoint now) {
-  return gap.state == GapState::open && gap.accepted_reason.empty() && gap.last_look + kGapRetry <= now;
+  return gap.state == GapState::open && gap.accepted_reason.empty() &&
+         (gap.looks == 0 || gap.last_look + kGapRetry <= now);
 }
 
 }  // namespace

@@ -69,6 +69,8 @@ class Engine final : public MarketData {
   Result<std::vector<Gap>> gaps(const std::vector<std::string>& patterns, Text start, Text end) override;
   Result<std::int64_t> accept_gaps(const Series& series, const std::string& range, const std::string& reason,
                                    std::stop_token stop) override;
+  Result<ingest::FillReport> import_bars(ingest::ImportRequest request) override;
+  Result<Removal> remove(const RemoveRequest& request, std::stop_token stop) override;
   Result<std::vector<CheckReport>> verify(const std::vector<std::string>& patterns) override;
 
   Result<ServerInfo> info() override {
@@ -455,6 +457,39 @@ Result<std::int64_t> Engine::accept_gaps(const Series& series, const std::string
   const auto manifest = manifest_of(series, *bounds);
   if (!manifest) return std::unexpected{manifest.error()};
   return filler_->accept_gaps(manifest->series, TimeRange::of(*bounds->begin, *bounds->end), reason, std::move(stop));
+}
+
+Result<ingest::FillReport> Engine::import_bars(ingest::ImportRequest request) {
+  auto known = named(request.series.text(), request.stop);
+  if (!known) return std::unexpected{std::move(known).error()};
+  request.series = *std::move(known);
+  auto report = filler_->import_bars(request);
+  if (report) clock_.learn(request.series.instrument.exchange.text(), report->exchange_time);
+  return report;
+}
+
+Result<Removal> Engine::remove(const RemoveRequest& request, std::stop_token stop) {
+  if (detail::is_glob(request.series))
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("'{}' is a pattern: a series is removed by its whole name", request.series), "series");
+  const auto series = Series::parse(request.series);
+  if (!series) return std::unexpected{series.error()};
+  const auto held = store_->footprint(*series);
+  if (!held) return std::unexpected{held.error()};
+  auto going = *held;
+  if (!request.with_raw) going.raw_rows = going.raw_bytes = 0;
+  const bool left_raw = request.with_raw && held->raw_rows > 0;  // perhaps nothing else of it
+  if (!left_raw)
+    if (const auto known = stored({series->text()}); !known) return std::unexpected{known.error()};
+  Removal removal{.series = *series, .gone = going};
+  if (!request.dry_run) {
+    auto gone = filler_->remove(*series, request.with_raw ? store::Raw::removed : store::Raw::kept, std::move(stop));
+    if (!gone) return std::unexpected{std::move(gone).error()};
+    removal.gone = *gone;
+  }
+  removal.kept_rows = held->raw_rows - removal.gone.raw_rows;
+  removal.kept_bytes = held->raw_bytes - removal.gone.raw_bytes;
+  return removal;
 }
 
 Result<std::vector<CheckReport>> Engine::verify(const std::vector<std::string>& patterns) {

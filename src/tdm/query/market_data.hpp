@@ -13,7 +13,7 @@
 #include "tdm/core/bar.hpp"         // Frame
 #include "tdm/core/gap.hpp"         // Gap
 #include "tdm/core/instrument.hpp"  // Instrument, Series
-#include "tdm/ingest/ingest.hpp"    // Progress, FillReport
+#include "tdm/ingest/ingest.hpp"    // Progress, FillReport, ImportRequest
 
 namespace tdm::query {
 
@@ -136,6 +136,19 @@ struct CheckReport {  // tdm verify, one series
   std::vector<std::string> problems{};  // empty: everything holds
 };
 
+struct RemoveRequest {
+  std::string series;     // its whole name
+  bool with_raw = false;  // its observations too
+  bool dry_run = false;   // only say what would go
+};
+
+// What went of a series, or would go, and the observations that stay.
+struct Removal {
+  Series series;
+  store::Footprint gone{};
+  std::int64_t kept_rows = 0, kept_bytes = 0;
+};
+
 struct ServerInfo {
   std::string version, environment, door;  // door: embedded | http
   std::vector<std::string> exchanges, backends;
@@ -172,6 +185,10 @@ class MarketData {
                                         std::optional<std::string> end) = 0;
   virtual Result<std::int64_t> accept_gaps(const Series& series, const std::string& range, const std::string& reason,
                                            std::stop_token stop) = 0;  // range: START..END
+  // Bars of a file, judged and stored like all others (see ingest::Filler); the series is resolved as in expand().
+  virtual Result<ingest::FillReport> import_bars(ingest::ImportRequest request) = 0;
+  // not_found when nothing of it is stored.
+  virtual Result<Removal> remove(const RemoveRequest& request, std::stop_token stop) = 0;
   virtual Result<std::vector<CheckReport>> verify(const std::vector<std::string>& patterns) = 0;
   virtual Result<ServerInfo> info() = 0;
 };

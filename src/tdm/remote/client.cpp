@@ -140,6 +140,16 @@ class RemoteData final : public query::MarketData {
     return read_document(*accepted, read_accepted);
   }
 
+  Result<ingest::FillReport> import_bars(ingest::ImportRequest) override {
+    return fail(ErrorCode::invalid_argument,
+                "import writes to the store itself: run it where the store lies, without a server's address", "url");
+  }
+
+  Result<query::Removal> remove(const query::RemoveRequest&, std::stop_token) override {
+    return fail(ErrorCode::invalid_argument,
+                "rm writes to the store itself: run it where the store lies, without a server's address", "url");
+  }
+
   Result<std::vector<query::CheckReport>> verify(const std::vector<std::string>&) override {
     return fail(ErrorCode::invalid_argument,
                 "verify reads the files of the store: run it where the store lies, without a server's address", "url");

@@ -137,6 +137,7 @@ template Result<ingest::FillReport> read_document(const Json&, ingest::FillRepor
 template Result<Job> read_document(const Json&, Job (*)(const Json&));
 template Result<std::int64_t> read_document(const Json&, std::int64_t (*)(const Json&));
 template Result<store::Resolution> read_document(const Json&, store::Resolution (*)(const Json&));
+template Result<store::Footprint> read_document(const Json&, store::Footprint (*)(const Json&));
 
 Gap read_gap(const Json& document) {
   return Gap{.id = document.at("id").get<std::int64_t>(),
@@ -247,6 +248,7 @@ ingest::Progress read_progress(const Json& document) {
 ingest::FillReport read_report(const Json& document) {
   return {.fetched = document.at("fetched").get<std::int64_t>(),
           .stored = document.at("stored").get<std::int64_t>(),
+          .revised = document.value("revised", std::int64_t{0}),
           .unchanged = document.value("unchanged", std::int64_t{0}),
           .rejected = document.value("rejected", std::int64_t{0}),
           .requests = document.value("requests", std::int64_t{0}),
@@ -267,6 +269,13 @@ Job read_job(const Json& document) {
 }
 
 std::int64_t read_accepted(const Json& document) { return document.at("accepted").get<std::int64_t>(); }
+
+store::Footprint read_footprint(const Json& document) {
+  return {.rows = document.at("rows").get<std::int64_t>(),
+          .bytes = document.at("bytes").get<std::int64_t>(),
+          .raw_rows = document.at("raw_rows").get<std::int64_t>(),
+          .raw_bytes = document.at("raw_bytes").get<std::int64_t>()};
+}
 
 store::Resolution read_resolution(const Json& document) {
   return {.exchange = document.at("exchange").get<std::string>(),

@@ -17,6 +17,7 @@ namespace {
 // A fill occupies a worker for as long as it streams its progress.
 constexpr std::size_t kWorkers = 16;
 constexpr std::size_t kConnections = 256;
+constexpr std::size_t kBodyBytes = std::size_t{16} << 20;  // a part of an imported file
 constexpr std::chrono::seconds kGrace{5};
 
 }  // namespace
@@ -48,6 +49,7 @@ void HolderServer::hold() {
   net::ServerOptions options;
   options.unix_path = bound;
   options.connections = kConnections;
+  options.body_bytes = kBodyBytes;
   options.workers = kWorkers;
   auto server = net::HttpServer::start(
       std::move(options), [api](const net::ServerRequest& request) { return api->handle(request); },

@@ -34,13 +34,11 @@ class SharedFiller final : public ingest::Filler {
       : hub_{std::move(hub)}, local_{std::move(local)}, holder_{std::move(holder)}, patience_{patience} {}
 
   Result<ingest::FillReport> fill(const ingest::FillRequest& request) override {
-    std::atomic<bool> alive{false};
-    auto watched = request;
-    watched.on_progress = [&](const ingest::Progress& progress) {
-      alive = true;
-      if (request.on_progress) request.on_progress(progress);
-    };
-    return by_the_writer(request.stop, [&](ingest::Filler& writer) { return writer.fill(watched); }, &alive);
+    return watched(request, [](ingest::Filler& writer, const auto& asked) { return writer.fill(asked); });
+  }
+
+  Result<ingest::FillReport> import_bars(const ingest::ImportRequest& request) override {
+    return watched(request, [](ingest::Filler& writer, const auto& asked) { return writer.import_bars(asked); });
   }
 
   Result<void> refresh_instruments(std::string exchange, std::string market, std::chrono::seconds max_age,
@@ -58,7 +56,23 @@ class SharedFiller final : public ingest::Filler {
     return by_the_writer(stop, [&](ingest::Filler& writer) { return writer.accept_gaps(series, range, reason, stop); });
   }
 
+  Result<store::Footprint> remove(const Series& series, store::Raw raw, std::stop_token stop) override {
+    return by_the_writer(stop, [&](ingest::Filler& writer) { return writer.remove(series, raw, stop); });
+  }
+
  private:
+  // What tells its progress.
+  template <class Request, class Work>
+  Result<ingest::FillReport> watched(const Request& request, const Work& work) {
+    std::atomic<bool> alive{false};
+    auto asked = request;
+    asked.on_progress = [&](const ingest::Progress& progress) {
+      alive = true;
+      if (request.on_progress) request.on_progress(progress);
+    };
+    return by_the_writer(request.stop, [&](ingest::Filler& writer) { return work(writer, asked); }, &alive);
+  }
+
   // `alive`: set while somebody does the work. A holder that was killed in the midst of it starts our patience anew,
   // one that says nothing does not.
   template <class Work>

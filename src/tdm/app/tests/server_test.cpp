@@ -180,6 +180,8 @@ class HoldingFiller final : public ingest::Filler {
     return resolution;
   }
   Result<std::int64_t> accept_gaps(const Series&, TimeRange, std::string, std::stop_token) override { return 0; }
+  Result<ingest::FillReport> import_bars(const ingest::ImportRequest&) override { return ingest::FillReport{}; }
+  Result<store::Footprint> remove(const Series&, store::Raw, std::stop_token) override { return store::Footprint{}; }
 };
 
 // Otherwise two processes chase each other: the request that is cut off opens the next socket to be cut off.

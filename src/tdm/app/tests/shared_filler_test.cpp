@@ -38,6 +38,13 @@ class CountingFiller final : public ingest::Filler {
   Result<std::int64_t> accept_gaps(const Series&, TimeRange, std::string, std::stop_token) override {
     return said<std::int64_t>(3);
   }
+  Result<ingest::FillReport> import_bars(const ingest::ImportRequest& request) override {
+    if (shows_progress) request.on_progress({.total_bars = 9});
+    return said<ingest::FillReport>(ingest::FillReport{.fetched = 8});
+  }
+  Result<store::Footprint> remove(const Series&, store::Raw, std::stop_token) override {
+    return said<store::Footprint>(store::Footprint{.rows = 5});
+  }
 
  private:
   template <class T>
@@ -82,7 +89,9 @@ TEST_F(SharedFiller, WhoFindsTheLockFreeDoesTheWorkAndHoldsItMeanwhile) {
   EXPECT_EQ(filler->accept_gaps(kSeries, {}, "known", {}), 3);
   EXPECT_TRUE(filler->refresh_instruments("bybit", "linear", 1s, {}));
   EXPECT_TRUE(filler->remember({.exchange = "bybit", .symbol = "BTCUSDT", .instrument = kSeries.instrument}, {}));
-  EXPECT_EQ(local_->asked, 4);
+  EXPECT_EQ(filler->import_bars({.series = kSeries})->fetched, 8);
+  EXPECT_EQ(filler->remove(kSeries, store::Raw::kept, {})->rows, 5);
+  EXPECT_EQ(local_->asked, 6);
   EXPECT_EQ(holder_->asked, 0);
   EXPECT_TRUE(other_hub_->acquire(0ms, {})) << "and given back afterwards";
 }
@@ -91,7 +100,9 @@ TEST_F(SharedFiller, TheHolderOfTheLockIsAsked) {
   const auto lease = locked_by_another();
   const auto filler = shared();
   EXPECT_EQ(filler->fill(request())->fetched, 7);
-  EXPECT_EQ(holder_->asked, 1);
+  EXPECT_EQ(filler->import_bars({.series = kSeries})->fetched, 8);
+  EXPECT_EQ(filler->remove(kSeries, store::Raw::kept, {})->rows, 5);
+  EXPECT_EQ(holder_->asked, 3);
   EXPECT_EQ(local_->asked, 0);
 }
 

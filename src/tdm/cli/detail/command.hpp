@@ -62,6 +62,30 @@ struct QueryOptions {
   std::optional<std::string> day_start{};
 };
 
+struct ExportOptions {
+  Common common{};
+  std::string format{};
+  std::string series{};
+  Span span{};
+  std::optional<std::string> output{};
+};
+
+struct ImportOptions {
+  Common common{};
+  std::string file{};
+  std::string series{};
+  std::vector<std::string> columns{};      // ours=theirs
+  std::optional<std::string> time_unit{};  // nothing: by the type, or by the size of the numbers
+};
+
+struct RemoveOptions {
+  Common common{};
+  std::string series{};
+  bool raw = false;
+  bool yes = false;
+  bool dry_run = false;
+};
+
 struct InspectOptions {
   Common common{};
   std::vector<std::string> patterns{};
@@ -99,6 +123,9 @@ struct ServeOptions {
 Result<void> backfill(const Context& context, const BackfillOptions& options);
 Result<void> update(const Context& context, const UpdateOptions& options);
 Result<void> query_bars(const Context& context, const QueryOptions& options);
+Result<void> export_bars(const Context& context, const ExportOptions& options);
+Result<void> import_file(const Context& context, const ImportOptions& options);
+Result<void> remove_series(const Context& context, const RemoveOptions& options);
 Result<void> list(const Context& context, const InspectOptions& options);
 Result<void> coverage(const Context& context, const InspectOptions& options);
 Result<void> gaps(const Context& context, const InspectOptions& options);

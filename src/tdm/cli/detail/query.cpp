@@ -1,4 +1,6 @@
-// tdm query: one read, in the format that was asked for.
+// tdm query and tdm export: one read, in the format that was asked for.
+#include <algorithm>
+
 #include "tdm/cli/detail/command.hpp"
 #include "tdm/cli/detail/output.hpp"
 #include "tdm/cli/detail/text.hpp"
@@ -9,6 +11,26 @@ namespace {
 
 const std::vector<std::string> kFormats{"table", "csv", "json", "arrow", "parquet"};
 
+const std::vector<std::string> kExportFormats{"parquet", "csv", "feather"};
+
+Result<void> check_terminal(const Context& context, Format format, const std::string& name,
+                            const std::optional<std::string>& output) {
+  if (!is_binary(format) || output || !context.streams.out_is_terminal) return {};
+  return fail(ErrorCode::invalid_argument, fmt::format("{} is not for a terminal; name a file with --output", name),
+              "output");
+}
+
+Result<Format> export_format_of(const Context& context, const ExportOptions& options) {
+  if (std::ranges::find(kExportFormats, options.format) == kExportFormats.end())
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("format '{}' is not one of parquet, csv, feather", options.format), "format",
+                nearest(options.format, kExportFormats, 1));
+  const auto format = options.format == "feather" ? Format::feather : *parse_format(options.format);
+  if (auto fits = check_terminal(context, format, options.format, options.output); !fits)
+    return std::unexpected{fits.error()};
+  return format;
+}
+
 Result<Format> format_of(const Context& context, const QueryOptions& options) {
   if (!options.format) return options.common.json ? Format::json : Format::table;
   const auto format = parse_format(*options.format);
@@ -16,9 +38,8 @@ Result<Format> format_of(const Context& context, const QueryOptions& options) {
     return fail(ErrorCode::invalid_argument,
                 fmt::format("format '{}' is not one of table, csv, json, arrow, parquet", *options.format), "format",
                 nearest(*options.format, kFormats, 1));
-  if (is_binary(*format) && !options.output && context.streams.out_is_terminal)
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("{} is not for a terminal; name a file with --output", *options.format), "output");
+  if (auto fits = check_terminal(context, *format, *options.format, options.output); !fits)
+    return std::unexpected{fits.error()};
   return *format;
 }
 
@@ -76,6 +97,22 @@ class FetchNotice {
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
+Result<query::Answer> read(const Context& context, const Common& common, const query::ReadRequest& request) {
+  const auto data = open(context, common);
+  if (!data) return std::unexpected{data.error()};
+  return (*data)->read(request, FetchNotice{context}, context.stop);
+}
+
+Result<void> write(const Context& context, Format format, query::Answer answer,
+                   const std::optional<std::string>& path) {
+  auto output = Output::open(context, path);
+  if (!output) return std::unexpected{output.error()};
+  const auto kept = std::make_shared<const query::Answer>(std::move(answer));
+  if (auto written = write_answer(format, kept, output->stream()); !written) return written;
+  state(context, *kept);
+  return output->commit();
+}
+
 }  // namespace
 
 Result<void> query_bars(const Context& context, const QueryOptions& options) {
@@ -83,16 +120,25 @@ Result<void> query_bars(const Context& context, const QueryOptions& options) {
   if (!format) return std::unexpected{format.error()};
   const auto request = request_of(options);
   if (!request) return std::unexpected{request.error()};
-  const auto data = open(context, options.common);
-  if (!data) return std::unexpected{data.error()};
-  auto answer = (*data)->read(*request, FetchNotice{context}, context.stop);
+  auto answer = read(context, options.common, *request);
   if (!answer) return std::unexpected{std::move(answer).error()};
-  auto output = Output::open(context, options.output);
-  if (!output) return std::unexpected{output.error()};
-  const auto kept = std::make_shared<const query::Answer>(*std::move(answer));
-  if (auto written = write_answer(*format, kept, output->stream()); !written) return written;
-  state(context, *kept);
-  return output->commit();
+  return write(context, *format, *std::move(answer), options.output);
+}
+
+Result<void> export_bars(const Context& context, const ExportOptions& options) {
+  const auto format = export_format_of(context, options);
+  if (!format) return std::unexpected{format.error()};
+  auto request = request_of({.series = options.series, .span = options.span, .fetch = "never"});
+  if (!request) return std::unexpected{request.error()};
+  request->columns = {"all"};
+  auto answer = read(context, options.common, *request);
+  if (!answer) return std::unexpected{std::move(answer).error()};
+  if (answer->frame.rows == 0)
+    return fail(ErrorCode::not_found,
+                fmt::format("nothing of {} is stored in {}; tdm backfill fetches it", answer->series.text(),
+                            to_string(answer->range)),
+                "series");
+  return write(context, *format, *std::move(answer), options.output);
 }
 
 }  // namespace tdm::cli::detail

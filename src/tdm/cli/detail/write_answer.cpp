@@ -158,7 +158,9 @@ std::optional<Format> parse_format(std::string_view text) {
   return std::nullopt;
 }
 
-bool is_binary(Format format) { return format == Format::arrow || format == Format::parquet; }
+bool is_binary(Format format) {
+  return format == Format::arrow || format == Format::parquet || format == Format::feather;
+}
 
 Result<void> write_answer(Format format, const std::shared_ptr<const query::Answer>& answer, std::ostream& out) {
   switch (format) {
@@ -167,6 +169,7 @@ Result<void> write_answer(Format format, const std::shared_ptr<const query::Answ
     case Format::json: write_json(*answer, out); return {};
     case Format::arrow: return write_arrow_stream(answer, out);
     case Format::parquet: return write_parquet(answer, out);
+    case Format::feather: return write_feather(answer, out);
   }
   std::abort();  // no format at all: memory is corrupt
 }

@@ -41,9 +41,12 @@ Result<void> outcome(const arrow::Status& status) {
   return fail(status.IsIOError() ? ErrorCode::unavailable : ErrorCode::internal, status.message());
 }
 
-arrow::Status write_stream(const arrow::RecordBatch& batch, std::ostream& out) {
+using MakeWriter = arrow::Result<std::shared_ptr<arrow::ipc::RecordBatchWriter>>(arrow::io::OutputStream*,
+                                                                                 const std::shared_ptr<arrow::Schema>&);
+
+arrow::Status write_ipc(const arrow::RecordBatch& batch, std::ostream& out, MakeWriter make_writer) {
   StreamSink sink{out};
-  ARROW_ASSIGN_OR_RAISE(const auto writer, arrow::ipc::MakeStreamWriter(&sink, batch.schema()));
+  ARROW_ASSIGN_OR_RAISE(const auto writer, make_writer(&sink, batch.schema()));
   ARROW_RETURN_NOT_OK(writer->WriteRecordBatch(batch));
   return writer->Close();
 }
@@ -60,7 +63,17 @@ arrow::Status write_file(const std::shared_ptr<arrow::RecordBatch>& batch, std::
 }  // namespace
 
 Result<void> write_arrow_stream(const std::shared_ptr<const query::Answer>& answer, std::ostream& out) {
-  return outcome(write_stream(*query::to_record_batch(answer), out));
+  return outcome(write_ipc(*query::to_record_batch(answer), out,
+                           [](arrow::io::OutputStream* sink, const std::shared_ptr<arrow::Schema>& schema) {
+                             return arrow::ipc::MakeStreamWriter(sink, schema);
+                           }));
+}
+
+Result<void> write_feather(const std::shared_ptr<const query::Answer>& answer, std::ostream& out) {
+  return outcome(write_ipc(*query::to_record_batch(answer), out,
+                           [](arrow::io::OutputStream* sink, const std::shared_ptr<arrow::Schema>& schema) {
+                             return arrow::ipc::MakeFileWriter(sink, schema);
+                           }));
 }
 
 Result<void> write_parquet(const std::shared_ptr<const query::Answer>& answer, std::ostream& out) {

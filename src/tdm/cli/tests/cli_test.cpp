@@ -94,8 +94,8 @@ class CommandLine : public testing::Test {
 // ---- usage
 
 TEST_F(CommandLine, EveryCommandHasHelpConfigAndExitStatuses) {
-  for (const char* command :
-       {"serve", "backfill", "update", "list", "query", "coverage", "gaps", "verify", "decode", "version"}) {
+  for (const char* command : {"serve", "backfill", "import", "rm", "update", "list", "query", "export", "coverage",
+                              "gaps", "verify", "decode", "version"}) {
     EXPECT_EQ(run({command, "--help"}), 0) << command;
     EXPECT_THAT(out(), AllOf(HasSubstr("--help"), HasSubstr("--config FILE"))) << command;
     EXPECT_EQ(err(), "") << command;
@@ -415,6 +415,72 @@ TEST_F(CommandLine, VerifyFailsOnlyForWhatDoesNotHold) {
   EXPECT_EQ(run({"verify"}), 1);
   EXPECT_THAT(out(), HasSubstr("bybit.linear.BTCUSDT@1h: a.parquet: hash differs"));
   EXPECT_THAT(err(), HasSubstr("1 problem found"));
+}
+
+// ---- import and rm
+
+TEST_F(CommandLine, ImportBringsTheRowsOfAFile) {
+  const auto bars = file("bars.csv", "time,open,high,low,close,volume,note\n2023-01-01,1,2,1,1.50,3,x\n");
+  EXPECT_EQ(run({"import", bars, "--series", kBtc, "--json"}), 0) << err();
+  ASSERT_TRUE(data_->imported);
+  EXPECT_EQ(data_->imported->series.text(), kBtc);
+  EXPECT_EQ(data_->imported->rows.close[0], "1.50");
+  EXPECT_EQ(json::parse(out())["stored"], 1);
+  EXPECT_EQ(json::parse(out())["revised"], 1);
+  EXPECT_THAT(err(), AllOf(HasSubstr("not imported: note"), HasSubstr("1 confirmed bar are stored as revisions")));
+  EXPECT_EQ(run({"import", bars, "--series", kBtc}), 0);
+  EXPECT_THAT(out(), HasSubstr("1 row read, 1 stored"));
+
+  EXPECT_EQ(run({"import", bars}), 2);
+  EXPECT_EQ(run({"import", bars, "--series", "bybit"}), 2);
+  EXPECT_EQ(run({"import", (folder_ / "absent.csv").string(), "--series", kBtc}), 1);
+  data_->failures.emplace(kBtc, Error{ErrorCode::unavailable, "the store is being written"});
+  EXPECT_EQ(run({"import", bars, "--series", kBtc}), 1);
+  EXPECT_THAT(err(), HasSubstr("the store is being written"));
+}
+
+TEST_F(CommandLine, RmAsksOnATerminalAndRefusesToGuessElsewhere) {
+  EXPECT_EQ(run({"rm", "--config", config_, kBtc}), 2);
+  EXPECT_THAT(err(), AllOf(HasSubstr("8,760 bars (400 kB) would go"), HasSubstr("--yes")));
+  std::string answer;
+  services_.ask = [&](std::string_view question, const std::stop_token&) {
+    EXPECT_THAT(std::string{question}, AllOf(HasSubstr("8,760 bars"), HasSubstr("8,800 raw observations (")));
+    return answer == "-" ? std::nullopt : std::optional{answer};
+  };
+  for (const auto* no : {"", "n", "no", "yeah", "-"}) {
+    answer = no;
+    EXPECT_EQ(run({"rm", "--config", config_, kBtc}), 1) << no;
+    EXPECT_THAT(err(), HasSubstr("nothing was removed"));
+  }
+  EXPECT_TRUE(data_->removed.empty());
+  answer = "y";
+  EXPECT_EQ(run({"rm", "--config", config_, kBtc}), 0);
+  EXPECT_THAT(data_->removed, ElementsAre(kBtc));
+  EXPECT_THAT(out(), HasSubstr("bybit.linear.BTCUSDT@1h: 8,760 bars (400 kB) removed; 8,800 raw observations"));
+}
+
+TEST_F(CommandLine, RmWithYesAsksNobodyAndDryRunRemovesNothing) {
+  EXPECT_EQ(run({"rm", "--config", config_, kBtc, "--dry-run", "--json"}), 0);
+  EXPECT_EQ(json::parse(out())["bars"], 8'760);
+  EXPECT_EQ(json::parse(out())["dry_run"], true);
+  EXPECT_EQ(run({"rm", "--config", config_, kBtc, "--dry-run", "--raw"}), 0);
+  EXPECT_THAT(out(), HasSubstr("and 8,800 raw observations"));
+  EXPECT_TRUE(data_->removed.empty());
+  EXPECT_EQ(run({"rm", "--config", config_, kBtc, "--yes", "--raw"}), 0);
+  EXPECT_THAT(data_->removed, ElementsAre("bybit.linear.BTCUSDT@1h with raw"));
+  data_->failures.emplace(kBtc, Error{ErrorCode::not_found, "nothing of it is stored"});
+  EXPECT_EQ(run({"rm", "--config", config_, kBtc, "--yes"}), 1);
+  EXPECT_EQ(run({"rm"}), 2);
+}
+
+TEST_F(CommandLine, RmSaysWhatWouldBringTheSeriesBack) {
+  const auto collecting = file("collect.yaml",
+                               "storage: {type: duckdb, db_path: a, parquet_path: b}\n"
+                               "collect: [{series: 'bybit.linear.*USDT@1h', since: 2023-01-01}]\n");
+  EXPECT_EQ(run({"rm", kBtc, "--yes", "--config", collecting}), 0) << err();
+  EXPECT_THAT(err(), HasSubstr("collects bybit.linear.*USDT@1h"));
+  EXPECT_EQ(run({"rm", kBtc, "--yes", "--config", config_}), 0);
+  EXPECT_EQ(err(), "");
 }
 
 // ---- decode

@@ -59,6 +59,8 @@ class FakeData final : public query::MarketData {
   std::optional<Error> read_error;
   std::vector<Gap> ledger;
   std::vector<query::CheckReport> reports;
+  std::optional<ingest::ImportRequest> imported;
+  std::vector<std::string> removed;  // "SERIES" or "SERIES with raw"
   std::function<void(const query::OnProgress&, std::stop_token)> during_fill;
 
   std::optional<query::ReadRequest> asked;
@@ -148,6 +150,22 @@ class FakeData final : public query::MarketData {
                                    std::stop_token) override {
     filled.push_back(fmt::format("accept {} {} {}", series.text(), range, reason));
     return 3;
+  }
+  Result<ingest::FillReport> import_bars(ingest::ImportRequest request) override {
+    const auto rows = static_cast<std::int64_t>(request.rows.size());
+    imported = std::move(request);
+    if (const auto failure = failures.find(imported->series.text()); failure != failures.end())
+      return std::unexpected{failure->second};
+    return ingest::FillReport{.fetched = rows, .stored = rows, .revised = 1};
+  }
+  Result<query::Removal> remove(const query::RemoveRequest& request, std::stop_token) override {
+    if (const auto failure = failures.find(request.series); failure != failures.end())
+      return std::unexpected{failure->second};
+    if (!request.dry_run) removed.push_back(request.series + (request.with_raw ? " with raw" : ""));
+    query::Removal removal{.series = series_of(request.series)};
+    removal.gone = {.rows = 8'760, .bytes = 400'000, .raw_rows = request.with_raw ? 8'800 : 0, .raw_bytes = 0};
+    removal.kept_rows = 8'800 - removal.gone.raw_rows;
+    return removal;
   }
   Result<std::vector<query::CheckReport>> verify(const std::vector<std::string>&) override { return reports; }
   Result<query::ServerInfo> info() override { return query::ServerInfo{}; }

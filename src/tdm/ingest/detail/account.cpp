@@ -117,7 +117,8 @@ Account account_for(std::vector<sources::Page> pages, const std::optional<store:
     // A server whose clock is behind the one that was asked first says nothing yet of bars that had not ended for it.
     const auto answered =
         page.request.range.intersect(TimeRange::of(page.request.range.begin(), timeframe.open_of(page.exchange_time)));
-    const auto look = look_of(page, judgement, stored, answered);
+    auto look = look_of(page, judgement, stored, answered);
+    look.asked = desk.asked;
     after = after_look(after, look, facts);
     account.exchange_time = std::max(account.exchange_time, page.exchange_time);
 

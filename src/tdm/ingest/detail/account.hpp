@@ -22,6 +22,7 @@ struct Desk {
   bool has_signed_prices = false;
   std::span<const sources::KnownOutage> outages{};
   std::int64_t ingest_id = 0;
+  bool asked = true;  // pages are answers of the exchange; false: rows of a file
 };
 
 // Pages as one durable step, and what it amounts to.

@@ -124,7 +124,27 @@ class Caller {
 Result<void> renew_listing(Shop& shop, Caller& caller, WriterHub::Lease& lease,
                            const std::shared_ptr<sources::Connector>& connector, const std::string& market);
 
+// A claim over all of `ranges`, once nobody else has one there; unavailable when that is not within idle_wait.
+Result<Claims::Ticket> claim_all(Shop& shop, Caller& caller, const Series& series,
+                                 const std::vector<TimeRange>& ranges);
+
 // The connector of an exchange, or unknown_exchange with the nearest.
 Result<std::shared_ptr<sources::Connector>> connector_of(const Shop& shop, std::string_view exchange);
+
+// The market of a series that the exchange serves; invalid_argument names what it does not.
+Result<const sources::MarketTraits*> market_of(const sources::Connector& connector, std::string_view market);
+Result<const sources::MarketTraits*> served(const sources::Connector& connector, const Series& series);
+
+// The exchange's time as far as `end` makes it matter: asked for only when our clock cannot be far enough after it.
+// Counts a request when it asks.
+Result<TimePoint> exchange_now(Shop& shop, Caller& caller, const std::shared_ptr<sources::Connector>& connector,
+                               const std::string& market, bool near_now, std::int64_t& requests);
+
+// The instrument as the stored list knows it; the exchange is asked for its list when that one lacks it.
+Result<Instrument> find_instrument(Shop& shop, Caller& caller, WriterHub::Lease& lease,
+                                   const std::shared_ptr<sources::Connector>& connector, const InstrumentId& id,
+                                   std::int64_t& requests);
+
+inline constexpr std::chrono::hours kNearNow{24};  // a range that ends earlier needs no exchange time
 
 }  // namespace tdm::ingest::detail

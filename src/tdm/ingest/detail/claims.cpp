@@ -7,6 +7,14 @@
 namespace tdm::ingest::detail {
 
 Claims::Taken Claims::take(const Series& series, const std::vector<TimeRange>& wanted) {
+  return taken_of(series, wanted, false);
+}
+
+Claims::Taken Claims::take_whole(const Series& series, const std::vector<TimeRange>& wanted) {
+  return taken_of(series, wanted, true);
+}
+
+Claims::Taken Claims::taken_of(const Series& series, const std::vector<TimeRange>& wanted, bool whole) {
   const std::lock_guard guard{mutex_};
   auto& claims = table_[series];
   Taken taken;
@@ -17,7 +25,8 @@ Claims::Taken Claims::take(const Series& series, const std::vector<TimeRange>& w
     taken.blockers.push_back(claim);
     held.insert(held.end(), claim->ranges.begin(), claim->ranges.end());
   }
-  auto claim = std::make_shared<Claim>(Claim{subtract_all(wanted, held), std::nullopt});
+  auto claim = std::make_shared<Claim>();
+  if (!whole || taken.blockers.empty()) claim->ranges = subtract_all(wanted, held);
   if (!claim->ranges.empty()) claims.push_back(claim);
   if (claims.empty()) table_.erase(series);
   taken.ticket = Ticket{this, series, std::move(claim)};

@@ -12,8 +12,9 @@
 
 namespace tdm::ingest::detail {
 
-// Which bars are being fetched by whom in this process, so that nobody fetches them twice. A fill claims what it is
-// about to fetch; others leave that out and wait for it. Thread-safe.
+// Which bars are being written by whom in this process, so that nobody fetches them twice. A fill claims what it is
+// about to fetch; others leave that out and wait for it. Who brings a file or removes the series waits for the fills,
+// and they for it. Thread-safe.
 class Claims {
  public:
   struct Claim {
@@ -47,6 +48,8 @@ class Claims {
     std::uint64_t seen = 0;                        // state of the table, for wait()
   };
   Taken take(const Series& series, const std::vector<TimeRange>& wanted);
+  // All of it or, while others have some, nothing but their claims.
+  Taken take_whole(const Series& series, const std::vector<TimeRange>& wanted);
 
   // Until the table differs from `seen`, `stop`, or `wait` is over.
   void wait(std::uint64_t seen, std::stop_token stop, std::chrono::milliseconds wait);
@@ -54,6 +57,8 @@ class Claims {
   std::optional<Error> failure(const std::vector<std::shared_ptr<Claim>>& claims);
 
  private:
+  Taken taken_of(const Series& series, const std::vector<TimeRange>& wanted, bool whole);
+
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::uint64_t changes_ = 0;

@@ -15,10 +15,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::chrono::hours kNearNow{24};  // a range that ends earlier needs no exchange time to be planned
-constexpr std::chrono::seconds kSkewWarning{1};
-constexpr std::size_t kFewPages = 4;          // fetched without looking for the first bar before
-constexpr std::chrono::hours kListingAge{1};  // a symbol that an older list lacks may be new
+constexpr std::size_t kFewPages = 4;  // fetched without looking for the first bar before
 constexpr std::size_t kBlindPages = 32;
 constexpr double kSecondsInFlight = 1.5;  // of the permitted rate: more would only wait for the quota
 
@@ -76,23 +73,12 @@ Result<FillReport> Fill::go() {
 // ---- What is missing
 
 Result<void> Fill::learn_now() {
-  const auto host = shop_.clock.now();
-  now_ = host;
-  if (!request_.to_now && request_.range.end() + kNearNow <= host) return {};
-  const std::string exchange{connector_->exchange()};
-  if (const auto ahead = shop_.times.ahead(exchange)) {
-    now_ += *ahead;
-    return {};
-  }
-  ++report_.requests;
-  auto time = caller_.ask(connector_, ask_time(connector_, series_.instrument.market.text()));
-  if (!time) return std::unexpected{named(std::move(time).error(), request_.range)};
-  const auto ahead = *time - shop_.clock.now();
-  shop_.times.learn(exchange, ahead);
-  if (std::chrono::abs(ahead) > kSkewWarning)
-    telemetry::log(telemetry::Level::warn, "the host's clock differs from the exchange's",
-                   {{"exchange", exchange}, {"exchange_is_ahead_s", std::chrono::duration<double>(ahead).count()}});
-  now_ = report_.exchange_time = *time;
+  const auto asked = report_.requests;
+  const bool near_now = request_.to_now || request_.range.end() + kNearNow > shop_.clock.now();
+  auto now = exchange_now(shop_, caller_, connector_, series_.instrument.market.text(), near_now, report_.requests);
+  if (!now) return std::unexpected{named(std::move(now).error(), request_.range)};
+  now_ = *now;
+  if (report_.requests > asked) report_.exchange_time = now_;
   return {};
 }
 
@@ -174,38 +160,10 @@ Result<void> Fill::open() {
   if (!run) return error_of(run);
   desk_.ingest_id = run->id;
   lease_.emplace(*std::move(lease));
-  auto instrument = find_instrument();
+  auto instrument = find_instrument(shop_, caller_, *lease_, connector_, series_.instrument, report_.requests);
   if (!instrument) return error_of(instrument);
   instrument_ = *std::move(instrument);
   return {};
-}
-
-Result<Instrument> Fill::find_instrument() {
-  const auto& id = series_.instrument;
-  std::vector<std::string> symbols;
-  for (const bool renewed : {false, true}) {
-    auto listing = shop_.store->instruments(id.exchange.text(), id.market.text());
-    if (!listing) return error_of(listing);
-    if (*listing) {
-      for (const auto& instrument : (*listing)->instruments)
-        if (instrument.id == id) return instrument;
-      if (renewed || (*listing)->at + kListingAge > shop_.clock.now()) {
-        for (const auto& instrument : (*listing)->instruments) symbols.push_back(instrument.id.symbol.text());
-        break;
-      }
-    }
-    if (renewed) break;
-    const auto turn = shop_.listing.enter(caller_.stop());
-    if (!turn) return Caller::cancelled();
-    // Whoever had the turn before may have brought the list.
-    if (const auto again = shop_.store->instruments(id.exchange.text(), id.market.text());
-        again && *again && (!*listing || (*again)->at != (*listing)->at))
-      continue;
-    ++report_.requests;
-    if (auto done = renew_listing(shop_, caller_, *lease_, connector_, id.market.text()); !done) return error_of(done);
-  }
-  return fail(ErrorCode::unknown_symbol, fmt::format("{} has no instrument {}", id.exchange.text(), id.text()),
-              "symbol", nearest(id.symbol.text(), symbols));
 }
 
 // ---- The first bar
@@ -364,6 +322,7 @@ void Fill::absorb(const Account& account, Claims::Ticket& ticket) {
   committed_ = true;
   report_.fetched += account.fetched;
   report_.stored += static_cast<std::int64_t>(account.batch.validated.size());
+  report_.revised += std::ranges::count(account.batch.validated.finality, Finality::revised);
   report_.unchanged += account.unchanged;
   report_.rejected += static_cast<std::int64_t>(account.batch.quarantine.size());
   caller_.reporter.durable(account.answered_bars);

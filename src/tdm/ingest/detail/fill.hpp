@@ -28,7 +28,6 @@ class Fill {
   Result<bool> step();  // false: nothing is missing
   Result<void> get_claimed(Claims::Ticket& ticket);
   Result<void> open();
-  Result<Instrument> find_instrument();
   std::vector<TimeRange> missing(const std::optional<store::Manifest>& manifest) const;
   bool worth_probing(const std::vector<TimeRange>& wanted) const;
   Result<void> probe();

@@ -8,6 +8,7 @@ namespace tdm::ingest::detail {
 namespace {
 
 constexpr std::string_view kAbsent = "absent from the exchange's answer";
+constexpr std::string_view kAbsentInFile = "absent from an imported file; the exchange was not asked yet";
 
 // Why a run of bars is not there.
 struct Absence {
@@ -20,7 +21,8 @@ struct Absence {
 
 Absence absence_of(TimePoint open_time, const Look& look, const Facts& facts) {
   const auto close_time = facts.series.timeframe.close_of(open_time);
-  Absence absence{TimeRange::of(open_time, close_time), GapCause::unknown, std::string{kAbsent}};
+  Absence absence{TimeRange::of(open_time, close_time), GapCause::unknown,
+                  std::string{look.asked ? kAbsent : kAbsentInFile}};
   if (facts.life.proven && open_time < *facts.life.proven) {
     absence.cause = GapCause::not_listed;
     absence.evidence = facts.life.evidence;
@@ -65,7 +67,7 @@ std::vector<Absence> absences_of(const Look& look, const Facts& facts) {
 
 GapState state_of(GapCause cause) { return cause == GapCause::unknown ? GapState::open : GapState::accounted; }
 
-Gap fresh_gap(const Series& series, TimeRange range, const Absence& absence, TimePoint at) {
+Gap fresh_gap(const Series& series, TimeRange range, const Absence& absence, const Look& look) {
   return {.id = 0,
           .series = series,
           .range = range,
@@ -73,19 +75,20 @@ Gap fresh_gap(const Series& series, TimeRange range, const Absence& absence, Tim
           .cause = absence.cause,
           .evidence = absence.evidence,
           .state = state_of(absence.cause),
-          .first_look = at,
-          .last_look = at,
-          .looks = 1,
+          .first_look = look.at,
+          .last_look = look.at,
+          .looks = look.asked ? 1 : 0,
           .accepted_reason = {}};
 }
 
-// The gap looked at once more. What a person accepted stays accepted.
-Gap looked_again(Gap gap, TimeRange range, const Absence& absence, TimePoint at) {
+// The gap looked at once more. What a person accepted stays accepted; what a file lacks says nothing new.
+Gap looked_again(Gap gap, TimeRange range, const Absence& absence, const Look& look) {
   gap.range = range;
+  if (!look.asked) return gap;
   gap.cause = absence.cause;
   gap.evidence = absence.evidence;
   if (gap.accepted_reason.empty()) gap.state = state_of(absence.cause);
-  gap.last_look = at;
+  gap.last_look = look.at;
   ++gap.looks;
   return gap;
 }
@@ -181,10 +184,10 @@ std::vector<Gap> after_look(const std::vector<Gap>& ledger, const Look& look, co
       const auto part = gap.range.intersect(absence.range);
       if (part.empty()) continue;
       known.push_back(part);
-      result.push_back(looked_again(gap, part, absence, look.at));
+      result.push_back(looked_again(gap, part, absence, look));
     }
     for (const auto part : subtract(absence.range, known))
-      result.push_back(fresh_gap(facts.series, part, absence, look.at));
+      result.push_back(fresh_gap(facts.series, part, absence, look));
   }
   return joined(std::move(result), facts.series.timeframe);
 }

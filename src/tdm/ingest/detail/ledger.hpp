@@ -28,6 +28,7 @@ struct Look {
   std::vector<TimePoint> present{};            // open times that are held now, sorted
   std::map<TimePoint, std::string> refused{};  // open time -> what refused it, for bars that are not held
   TimePoint at{};                              // exchange time of the answer
+  bool asked = true;                           // false: a file was looked at, and the exchange was not asked
 };
 
 struct Facts {

@@ -48,6 +48,7 @@ TEST_F(PlanTest, AsksForOpenGapsAgainAfterAnHour) {
   manifest.looked = {hours(0, 50)};
   Gap gap{.id = 1, .series = series, .range = hours(10, 12), .bars = 2, .evidence = "x", .accepted_reason = {}};
   gap.last_look = kStart + 100h;
+  gap.looks = 1;
   manifest.gaps = {gap};
   EXPECT_TRUE(plan(hours(0, 50), kStart + 101h - 1us).missing.empty());
   EXPECT_EQ(plan(hours(0, 50), kStart + 101h).missing, std::vector{hours(10, 12)});
@@ -57,6 +58,9 @@ TEST_F(PlanTest, AsksForOpenGapsAgainAfterAnHour) {
   manifest.gaps[0].state = GapState::open;
   manifest.gaps[0].accepted_reason = "known";
   EXPECT_TRUE(plan(hours(0, 50), kStart + 101h).missing.empty());
+  manifest.gaps[0].accepted_reason.clear();
+  manifest.gaps[0].looks = 0;
+  EXPECT_EQ(plan(hours(0, 50), kStart + 100h).missing, std::vector{hours(10, 12)}) << "found in a file: asked at once";
 }
 
 TEST_F(PlanTest, LooksOnceMoreAtProvisionalBarsThatHaveSettled) {

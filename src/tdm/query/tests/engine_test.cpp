@@ -106,6 +106,30 @@ TEST_F(TheEngine, AcceptingAGapNeedsARangeAndAReason) {
   EXPECT_EQ(engine->gaps({"*"}, std::nullopt, std::nullopt).value().at(0).accepted_reason, "a storm");
 }
 
+TEST_F(TheEngine, ASeriesIsRemovedByItsWholeName) {
+  const std::string hour = "bybit.linear.BTCUSDT@1h";
+  must_read(hourly("2024-02-01", "2024-02-02"));
+  EXPECT_EQ(engine->remove({.series = "bybit.linear.*@1h"}, {}).error().parameter, "series");
+  EXPECT_EQ(engine->remove({.series = "bybit.linear"}, {}).error().code, ErrorCode::invalid_argument);
+  const auto absent = engine->remove({.series = "bybit.linear.BTCUSD@1h"}, {});
+  EXPECT_EQ(absent.error().code, ErrorCode::not_found);
+  EXPECT_EQ(absent.error().suggestions, Texts{hour});
+
+  EXPECT_EQ(engine->remove({.series = hour, .dry_run = true}, {})->gone.rows, 48);
+  EXPECT_EQ(engine->list({}).value().size(), 1u) << "nothing was removed";
+  EXPECT_EQ(engine->remove({.series = hour}, {})->gone.rows, 48);
+  EXPECT_TRUE(engine->list({}).value().empty());
+  EXPECT_EQ(engine->remove({.series = hour}, {}).error().code, ErrorCode::not_found);
+  EXPECT_EQ(must_read(hourly("2024-02-01", "2024-02-02")).frame.rows, 48u) << "and fetched again";
+}
+
+TEST_F(TheEngine, AnImportIsOfTheSeriesThatTheWordsMean) {
+  ASSERT_TRUE(engine->import_bars({.series = series("bybit.linear.btcusdt@1h")}));
+  ASSERT_EQ(courier->imports.size(), 1u);
+  EXPECT_EQ(courier->imports[0].series.text(), "bybit.linear.BTCUSDT@1h");
+  EXPECT_EQ(engine->import_bars({.series = series("bybit.linear.NOSUCH@1h")}).error().code, ErrorCode::unknown_symbol);
+}
+
 TEST_F(TheEngine, VerifyHoldsRowsAgainstWhatIsSaidOfThem) {
   courier->never_served = {at("2024-02-01T05:00Z")};
   must_read(hourly("2024-02-01", "2024-02-02"));

@@ -144,6 +144,15 @@ class Courier final : public ingest::Filler {
     return store_->lock({}, {}).value()->accept_gaps(wanted, range, reason, clock_.now());
   }
 
+  Result<ingest::FillReport> import_bars(const ingest::ImportRequest& request) override {
+    imports.push_back(request);
+    return ingest::FillReport{.fetched = static_cast<std::int64_t>(request.rows.size())};
+  }
+
+  Result<store::Footprint> remove(const Series& wanted, store::Raw raw, std::stop_token) override {
+    return store_->lock({}, {}).value()->remove(wanted, raw);
+  }
+
   // Puts one bar, as a revision or beside the account.
   void put(const Series& wanted, TimePoint time, double close, Finality finality = Finality::confirmed) {
     store::Batch batch{.series = wanted, .instrument = listed(wanted.instrument.text())};
@@ -161,6 +170,7 @@ class Courier final : public ingest::Filler {
   std::string origin = "mainnet";
   std::optional<Error> failure, list_failure, memory_failure;
   std::vector<ingest::FillRequest> fills;
+  std::vector<ingest::ImportRequest> imports;
   std::vector<std::string> refreshed;
 
  private:

@@ -42,6 +42,7 @@ ingest::Progress read_progress(const Json& document);
 ingest::FillReport read_report(const Json& document);
 
 std::int64_t read_accepted(const Json& document);
+store::Footprint read_footprint(const Json& document);
 store::Resolution read_resolution(const Json& document);
 
 // A backfill on the server.

@@ -182,5 +182,61 @@ TEST_F(HolderTest, SmallCallsAndTheirProblems) {
   EXPECT_EQ(bodies[2]["reason"], "known");
 }
 
+TEST_F(HolderTest, AFileIsBroughtInPartsAndTheReportsAreOne) {
+  std::vector<json> bodies;
+  serve([&](const net::ServerRequest& asked) {
+    EXPECT_EQ(asked.path, "/holder/v1/import");
+    bodies.push_back(json::parse(asked.body));
+    net::ServerReply reply;
+    const auto rows = bodies.back()["rows"]["open_time_us"].size();
+    reply.body = std::string{kProgress} + "\n" +
+                 json{{"report", {{"fetched", rows}, {"stored", rows}, {"revised", 1}}}}.dump() + "\n";
+    return reply;
+  });
+  constexpr std::size_t kRows = 50'010;
+  ingest::ImportRequest request{.series = testing::kSeries};
+  auto& rows = request.rows;
+  for (std::size_t row = 0; row < kRows; ++row) {
+    // Newest first; at the border between two parts three rows have one time.
+    const auto hour = static_cast<std::int64_t>(kRows - row);
+    rows.open_time.push_back(
+        from_ms(testing::kStart + (hour > 49'999 && hour < 50'002 ? 50'000 : hour) * testing::kHour));
+    for (const auto& field : ingest::text_fields())
+      field.name == "quote_volume" ? (rows.*field.column).append_null()
+                                   : (rows.*field.column).append(std::string_view{"1.50"});
+  }
+  std::vector<ingest::Progress> seen;
+  request.on_progress = [&](const ingest::Progress& progress) { seen.push_back(progress); };
+  const auto report = filler_->import_bars(request);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->fetched, static_cast<std::int64_t>(kRows));
+  EXPECT_EQ(report->revised, 2);
+  ASSERT_EQ(bodies.size(), 2U);
+  EXPECT_FALSE(bodies[0].contains("after_us"));
+  EXPECT_EQ(bodies[0]["quote_volume"], false);
+  EXPECT_EQ(bodies[0]["rows"]["close"][0], "1.50");
+  EXPECT_TRUE(bodies[0]["rows"]["quote_volume"][0].is_null());
+  EXPECT_EQ(bodies[1]["after_us"], bodies[0]["rows"]["open_time_us"].back());
+  EXPECT_NE(bodies[1]["rows"]["open_time_us"][0], bodies[0]["rows"]["open_time_us"].back());
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_EQ(seen[1].total_bars, static_cast<std::int64_t>(kRows));
+  EXPECT_EQ(seen[1].done_bars, 4 + static_cast<std::int64_t>(bodies[0]["rows"]["open_time_us"].size()));
+}
+
+TEST_F(HolderTest, ARemovalSaysWhatWent) {
+  json body;
+  serve([&](const net::ServerRequest& asked) {
+    EXPECT_EQ(asked.path, "/holder/v1/remove");
+    body = json::parse(asked.body);
+    net::ServerReply reply;
+    reply.body = R"({"rows":4,"bytes":3,"raw_rows":2,"raw_bytes":1})";
+    return reply;
+  });
+  const auto gone = filler_->remove(testing::kSeries, store::Raw::removed, {});
+  ASSERT_TRUE(gone) << gone.error().message;
+  EXPECT_EQ(*gone, (store::Footprint{.rows = 4, .bytes = 3, .raw_rows = 2, .raw_bytes = 1}));
+  EXPECT_EQ(body, (json{{"series", "bybit.linear.BTCUSDT@1h"}, {"with_raw", true}}));
+}
+
 }  // namespace
 }  // namespace tdm::remote

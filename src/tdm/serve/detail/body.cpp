@@ -78,6 +78,20 @@ Result<bool> Body::flag(std::string_view name) const {
   return found->get<bool>();
 }
 
+Result<std::optional<std::int64_t>> Body::optional_integer(std::string_view name) const {
+  const auto found = object_.find(name);
+  if (found == object_.end() || found->is_null()) return std::optional<std::int64_t>{};
+  const auto value = integer(name);
+  if (!value) return std::unexpected{value.error()};
+  return std::optional{*value};
+}
+
+Result<const Json*> Body::object(std::string_view name) const {
+  const auto found = object_.find(name);
+  if (found == object_.end() || !found->is_object()) return wrong(name, "an object");
+  return &*found;
+}
+
 net::ServerReply json_reply(const Json& document, int status) {
   net::ServerReply reply;
   reply.status = status;

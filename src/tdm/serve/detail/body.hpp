@@ -22,6 +22,8 @@ class Body {
   Result<std::optional<std::string>> optional_text(std::string_view name) const;  // an integer is taken as its text
   Result<std::int64_t> integer(std::string_view name) const;
   Result<bool> flag(std::string_view name) const;
+  Result<std::optional<std::int64_t>> optional_integer(std::string_view name) const;
+  Result<const Json*> object(std::string_view name) const;
 
  private:
   explicit Body(Json object) : object_(std::move(object)) {}

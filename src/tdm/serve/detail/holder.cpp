@@ -1,7 +1,10 @@
 #include "tdm/serve/detail/holder.hpp"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -25,9 +28,13 @@ Json to_json(const ingest::Progress& progress) {
 }
 
 Json to_json(const ingest::FillReport& report) {
-  return {{"fetched", report.fetched},     {"stored", report.stored},
-          {"unchanged", report.unchanged}, {"rejected", report.rejected},
-          {"requests", report.requests},   {"exchange_time_us", to_us(report.exchange_time)}};
+  return {{"fetched", report.fetched},
+          {"stored", report.stored},
+          {"revised", report.revised},
+          {"unchanged", report.unchanged},
+          {"rejected", report.rejected},
+          {"requests", report.requests},
+          {"exchange_time_us", to_us(report.exchange_time)}};
 }
 
 Json to_json(const Error& error) {
@@ -46,15 +53,15 @@ std::string line(std::string_view name, const Json& value) {
   return document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-// One fill and its progress as a stream of lines. The reply owns it: when the peer has gone the reply is dropped, the
-// destructor cancels that caller's fill and waits for it.
-class FillStream {
+// One fill or import and its progress as a stream of lines. The reply owns it: when the peer has gone the reply is
+// dropped, the destructor cancels that caller's work and waits for it.
+class WorkStream {
  public:
-  FillStream(std::shared_ptr<ingest::Filler> filler, ingest::FillRequest request)
-      : worker_{[this, filler = std::move(filler), request = std::move(request)](const std::stop_token& stop) mutable {
-          request.stop = stop;
-          request.on_progress = [this](const ingest::Progress& progress) { put(progress); };
-          finish(filler->fill(request));
+  using Work = std::function<Result<ingest::FillReport>(ingest::OnProgress, std::stop_token)>;
+
+  explicit WorkStream(Work work)
+      : worker_{[this, work = std::move(work)](const std::stop_token& stop) {
+          finish(work([this](const ingest::Progress& progress) { put(progress); }, stop));
         }} {}
 
   std::optional<std::string> next_line() {
@@ -87,6 +94,14 @@ class FillStream {
   std::jthread worker_;  // last: it ends before what it uses
 };
 
+Result<net::ServerReply> streamed(WorkStream::Work work) {
+  const auto stream = std::make_shared<WorkStream>(std::move(work));
+  net::ServerReply reply;
+  reply.headers.emplace_back("Content-Type", "application/x-ndjson");
+  reply.next_piece = [stream] { return stream->next_line(); };
+  return reply;
+}
+
 Result<TimeRange> range_of(const Body& body) {
   const auto start = body.integer("start_ms"), end = body.integer("end_ms");
   if (!start) return std::unexpected{start.error()};
@@ -111,11 +126,98 @@ Result<net::ServerReply> fill(const std::shared_ptr<ingest::Filler>& filler, con
   if (!to_now) return std::unexpected{to_now.error()};
 
   ingest::FillRequest request{.series = *std::move(series), .range = *range, .to_now = *to_now};
-  const auto stream = std::make_shared<FillStream>(filler, std::move(request));
-  net::ServerReply reply;
-  reply.headers.emplace_back("Content-Type", "application/x-ndjson");
-  reply.next_piece = [stream] { return stream->next_line(); };
-  return reply;
+  return streamed([filler, request = std::move(request)](ingest::OnProgress on_progress, std::stop_token stop) mutable {
+    request.on_progress = std::move(on_progress);
+    request.stop = std::move(stop);
+    return filler->fill(request);
+  });
+}
+
+// ---- rows of a file
+
+std::unexpected<Error> bad_column(std::string_view name, std::string_view expected) {
+  return fail(ErrorCode::invalid_argument, fmt::format("rows.{} must be {}", name, expected), "rows");
+}
+
+Result<void> append_texts(TextColumn& to, const Json& values, std::string_view name, std::size_t rows) {
+  if (!values.is_array() || values.size() != rows) return bad_column(name, "as long as the others");
+  for (const auto& value : values) {
+    if (value.is_null())
+      to.append_null();
+    else if (value.is_string())
+      to.append(std::string_view{value.get_ref<const std::string&>()});
+    else
+      return bad_column(name, "texts or null");
+  }
+  return {};
+}
+
+Result<ObservationColumns> rows_of(const Json& columns) {
+  constexpr std::string_view kTime = "open_time_us";
+  ObservationColumns rows;
+  const auto times = columns.find(kTime);
+  if (times == columns.end() || !times->is_array()) return bad_column(kTime, "integers");
+  for (const auto& time : *times) {
+    if (!time.is_number_integer()) return bad_column(kTime, "integers");
+    rows.open_time.push_back(from_us(time.get<std::int64_t>()));
+  }
+  const auto count = rows.size();
+  std::size_t known = 1;
+  for (const auto& [name, column] : ingest::text_fields()) {
+    auto& to = rows.*column;
+    if (const auto values = columns.find(name); values == columns.end()) {
+      for (std::size_t row = 0; row < count; ++row) to.append_null();
+    } else if (auto appended = append_texts(to, *values, name, count); !appended) {
+      return std::unexpected{std::move(appended).error()};
+    } else {
+      ++known;
+    }
+  }
+  if (known != columns.size()) return bad_column("*", "columns of an observation and no others");
+  for (std::size_t row = 0; row < count; ++row) rows.extra.append_null();
+  rows.close_proof.assign(count, CloseProof::none);
+  rows.event_time.assign(count, TimePoint{});
+  rows.received_at.assign(count, TimePoint{});
+  rows.channel.assign(count, Channel::import);
+  rows.ingest_id.assign(count, 0);
+  return rows;
+}
+
+Result<net::ServerReply> import_bars(const std::shared_ptr<ingest::Filler>& filler, const Call& call) {
+  const auto body = Body::parse(call.request, {"series", "after_us", "quote_volume", "rows"});
+  if (!body) return std::unexpected{body.error()};
+  auto series = series_of(*body);
+  const auto after = body->optional_integer("after_us");
+  const auto quote_volume = body->flag("quote_volume");
+  const auto columns = body->object("rows");
+  if (!series) return std::unexpected{std::move(series).error()};
+  if (!after) return std::unexpected{after.error()};
+  if (!quote_volume) return std::unexpected{quote_volume.error()};
+  if (!columns) return std::unexpected{columns.error()};
+  auto rows = rows_of(**columns);
+  if (!rows) return std::unexpected{std::move(rows).error()};
+
+  ingest::ImportRequest request{
+      .series = *std::move(series), .rows = *std::move(rows), .after = {}, .quote_volume = *quote_volume};
+  if (*after) request.after = from_us(**after);
+  return streamed([filler, request = std::move(request)](ingest::OnProgress on_progress, std::stop_token stop) mutable {
+    request.on_progress = std::move(on_progress);
+    request.stop = std::move(stop);
+    return filler->import_bars(request);
+  });
+}
+
+Result<net::ServerReply> remove(ingest::Filler& filler, const Call& call) {
+  const auto body = Body::parse(call.request, {"series", "with_raw"});
+  if (!body) return std::unexpected{body.error()};
+  const auto series = series_of(*body);
+  const auto with_raw = body->flag("with_raw");
+  if (!series) return std::unexpected{series.error()};
+  if (!with_raw) return std::unexpected{with_raw.error()};
+  const auto gone = filler.remove(*series, *with_raw ? store::Raw::removed : store::Raw::kept, call.request.gone);
+  if (!gone) return std::unexpected{gone.error()};
+  return json_reply(
+      {{"rows", gone->rows}, {"bytes", gone->bytes}, {"raw_rows", gone->raw_rows}, {"raw_bytes", gone->raw_bytes}});
 }
 
 Result<net::ServerReply> refresh_instruments(ingest::Filler& filler, const Call& call) {
@@ -180,6 +282,8 @@ std::vector<Route> holder_routes(std::shared_ptr<ingest::Filler> filler) {
       post("/holder/v1/refresh_instruments", [filler](const Call& call) { return refresh_instruments(*filler, call); }),
       post("/holder/v1/remember", [filler](const Call& call) { return remember(*filler, call); }),
       post("/holder/v1/accept_gaps", [filler](const Call& call) { return accept_gaps(*filler, call); }),
+      post("/holder/v1/import", [filler](const Call& call) { return import_bars(filler, call); }),
+      post("/holder/v1/remove", [filler](const Call& call) { return remove(*filler, call); }),
   };
 }
 

@@ -16,6 +16,9 @@ namespace tdm::serve {
 //   POST /holder/v1/refresh_instruments  {exchange, market, max_age_s} -> {}
 //   POST /holder/v1/remember             {exchange, symbol, instrument, decided_at_us} -> the stored one
 //   POST /holder/v1/accept_gaps          {series, start_ms, end_ms, reason} -> {"accepted":N}
+//   POST /holder/v1/import               {series, after_us, quote_volume, rows} -> lines as of a fill. Rows by column:
+//                                        open_time_us integers, the others texts or null; one that is absent is null
+//   POST /holder/v1/remove               {series, with_raw} -> {rows, bytes, raw_rows, raw_bytes}: what went
 std::vector<Route> holder_routes(std::shared_ptr<ingest::Filler> filler);
 
 }  // namespace tdm::serve

@@ -106,6 +106,10 @@ class FakeMarketData final : public query::MarketData {
   Result<std::int64_t> accept_gaps(const Series&, const std::string&, const std::string&, std::stop_token) override {
     return 2;
   }
+  Result<ingest::FillReport> import_bars(ingest::ImportRequest) override { return ingest::FillReport{}; }
+  Result<query::Removal> remove(const query::RemoveRequest&, std::stop_token) override {
+    return query::Removal{.series = btc()};
+  }
   Result<std::vector<query::CheckReport>> verify(const std::vector<std::string>&) override {
     return std::vector<query::CheckReport>{};
   }

@@ -33,9 +33,19 @@ class FakeFiller final : public ingest::Filler {
     return resolution;
   }
   Result<std::int64_t> accept_gaps(const Series&, TimeRange, std::string, std::stop_token) override { return 3; }
+  Result<ingest::FillReport> import_bars(const ingest::ImportRequest& request) override {
+    imported = request;
+    if (failure) return std::unexpected{*failure};
+    return ingest::FillReport{.fetched = static_cast<std::int64_t>(request.rows.size()), .revised = 1};
+  }
+  Result<store::Footprint> remove(const Series& series, store::Raw raw, std::stop_token) override {
+    removed = series.text() + (raw == store::Raw::removed ? " with raw" : "");
+    return store::Footprint{.rows = 4, .bytes = 3, .raw_rows = 2, .raw_bytes = 1};
+  }
 
   TimeRange asked_range;
-  std::string refreshed;
+  std::string refreshed, removed;
+  std::optional<ingest::ImportRequest> imported;
   std::optional<Error> failure;
   std::atomic<bool> hold = false, cancelled = false;
 };
@@ -93,6 +103,31 @@ TEST_F(HolderTest, AnErrorIsTheLastLine) {
   EXPECT_EQ(error["retry_after_ms"], 250);
 }
 
+TEST_F(HolderTest, RowsOfAFileComeWithTheirTexts) {
+  Json rows{{"open_time_us", {1'000'000, -5}}};
+  for (const auto* name : {"open", "high", "low", "close", "volume"}) rows[name] = {"1.50", nullptr};
+  const Json body{
+      {"series", "bybit.linear.BTCUSDT@1h"}, {"after_us", 77}, {"quote_volume", false}, {"rows", std::move(rows)}};
+  const auto report = last_line(post("/holder/v1/import", body))["report"];
+  EXPECT_EQ(report["fetched"], 2);
+  EXPECT_EQ(report["revised"], 1);
+  const auto& asked = filler_->imported.value();
+  EXPECT_EQ(asked.after, from_us(77));
+  EXPECT_EQ(asked.quote_volume, false);
+  EXPECT_EQ(asked.rows.open_time, (std::vector{from_us(1'000'000), from_us(-5)}));
+  EXPECT_EQ(asked.rows.close[0], "1.50");
+  EXPECT_TRUE(asked.rows.close.is_null(1));
+  EXPECT_EQ(asked.rows.extra.size(), 2U);
+  EXPECT_EQ(asked.rows.channel, (std::vector{Channel::import, Channel::import}));
+
+  for (const auto& [name, value] : std::vector<std::pair<std::string, Json>>{
+           {"close", {"1"}}, {"open_time_us", {"x", 1}}, {"volume", {1.5, 2.5}}, {"moment", {"1", "2"}}}) {
+    auto bad = body;
+    bad["rows"][name] = value;
+    EXPECT_EQ(post("/holder/v1/import", bad).status, 400) << name;
+  }
+}
+
 TEST_F(HolderTest, TheOtherRoutesAnswerInOneDocument) {
   EXPECT_EQ(
       post("/holder/v1/refresh_instruments", {{"exchange", "bybit"}, {"market", "linear"}, {"max_age_s", 60}}).body,
@@ -103,6 +138,10 @@ TEST_F(HolderTest, TheOtherRoutesAnswerInOneDocument) {
   EXPECT_EQ(Json::parse(post("/holder/v1/remember", resolution).body), resolution);
   const Json accept{{"series", "bybit.linear.BTCUSDT@1h"}, {"start_ms", 0}, {"end_ms", 1}, {"reason", "halt"}};
   EXPECT_EQ(Json::parse(post("/holder/v1/accept_gaps", accept).body)["accepted"], 3);
+  const Json footprint{{"rows", 4}, {"bytes", 3}, {"raw_rows", 2}, {"raw_bytes", 1}};
+  const Json remove{{"series", "bybit.linear.BTCUSDT@1h"}, {"with_raw", true}};
+  EXPECT_EQ(Json::parse(post("/holder/v1/remove", remove).body), footprint);
+  EXPECT_EQ(filler_->removed, "bybit.linear.BTCUSDT@1h with raw");
   EXPECT_EQ(post("/holder/v1/fill", {{"series", "bybit"}}).status, 400);
 }
 
