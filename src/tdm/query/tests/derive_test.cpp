@@ -131,11 +131,13 @@ TEST(Derive, EqualsTheBarsOfTheTape) {
         for (const auto longer : Timeframe::all()) {
           const Grid grid{longer};
           if (!grid.is_made_of(part) || longer.nominal_length() > std::chrono::days{1}) continue;
-          EXPECT_EQ(derived(parts, {grid, part, {}, !opens_at_last}), tape.bars(grid, opens_at_last))
+          EXPECT_EQ(derived(parts, {grid, part, {}, opens_at_last ? "" : "trade_count"}),
+                    tape.bars(grid, opens_at_last))
               << part.name() << " -> " << longer.name() << " at " << rate;
         }
         const Grid day{timeframe("1d"), hours{8}};
-        EXPECT_EQ(derived(parts, {day, part, {}, !opens_at_last}), tape.bars(day, opens_at_last)) << part.name();
+        EXPECT_EQ(derived(parts, {day, part, {}, opens_at_last ? "" : "trade_count"}), tape.bars(day, opens_at_last))
+            << part.name();
       }
     }
   }
@@ -206,8 +208,8 @@ TEST(Derive, RecordedBinanceBarsMakeTheRecordedLongerOnes) {
   std::vector<TimeRange> stops;
   for (const auto window : windows)
     for (const auto hole : absent(two.open_time, timeframe("2h"), window)) stops.push_back(hole);
-  const auto made = derived(two, {timeframe("4h"), timeframe("2h"), merge(stops), true});
-  const auto strict = derived(two, {timeframe("4h"), timeframe("2h"), {}, true});
+  const auto made = derived(two, {timeframe("4h"), timeframe("2h"), merge(stops), "trade_count"});
+  const auto strict = derived(two, {timeframe("4h"), timeframe("2h"), {}, "trade_count"});
 
   std::map<TimePoint, std::size_t> row_of, strict_row_of;
   for (std::size_t row = 0; row < made.size(); ++row) row_of.emplace(made.open_time[row], row);
@@ -235,7 +237,7 @@ TEST(Derive, RecordedBinanceBarsMakeTheRecordedLongerOnes) {
 
   const auto skipped = at("2023-03-24T12:00Z");
   EXPECT_EQ(made.open[row_of.at(skipped)], 28079.99);
-  EXPECT_EQ(derived(two, {timeframe("4h"), timeframe("2h"), stops, false}).open[row_of.at(skipped)], 28080.0);
+  EXPECT_EQ(derived(two, {timeframe("4h"), timeframe("2h"), stops, {}}).open[row_of.at(skipped)], 28080.0);
 }
 
 // ---- parts that are absent

@@ -33,6 +33,7 @@ class HolderTest : public ::testing::Test {
 
   void serve(net::HttpServer::Handler handler) {
     net::ServerOptions options;
+    options.body_bytes = 16 << 20;  // as the holder itself takes
     options.unix_path = socket_;
     auto server = net::HttpServer::start(options, std::move(handler));
     ASSERT_TRUE(server) << server.error().message;

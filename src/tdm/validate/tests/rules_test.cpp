@@ -213,7 +213,7 @@ TEST(PriceKinds, OnlyTradesHaveVolumeAndOnlyAPremiumIsNegative) {
 }
 
 TEST(Rules, ACombinationMayCostLessThanNothing) {
-  Row negative{.open_time = kStart};
+  Row negative{.open_time = kStart, .event_time = kLater};
   negative.open = "-10.5", negative.high = "0", negative.low = "-12", negative.close = "-11.5";
   auto context = context_of("deribit.future.BTC-FS-25DEC26_PERP@1h");
   EXPECT_EQ(judge({negative}, context).rejected.at(0).rule, "S1");
