@@ -47,7 +47,9 @@ def deribit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     symbols = ",".join([*INSTRUMENTS, DEAD])
     options = ("--truth-symbols", symbols, "--truth-timeframes", "1m,1h,4h")
     folder = tmp_path_factory.mktemp("deribit")
-    with simulator(folder, *options, first="2023-12-01", truth=True, exchange="deribit") as exchange:
+    with simulator(
+        folder, *options, first="2023-12-01", now="2024-02-02T00:00:00Z", truth=True, exchange="deribit"
+    ) as exchange:
         yield exchange
 
 

@@ -270,7 +270,7 @@ def test_rm_waits_for_a_fill_that_runs(exchange: Simulator, tmp_path: Path) -> N
     config = write_config(tmp_path, exchange.base_url, rate_limit=20)
     fill = [str(TDM), "backfill", "bybit.linear.BTCUSDT@1m", "--start", "2023-01-01", "--end", "2023-01-28"]
     with subprocess.Popen([*fill, "--config", str(config)], stderr=subprocess.DEVNULL) as filling:
-        wait_for(lambda: lake(config, "validated") != [], 60, "the first bars")
+        wait_for(lambda: json.loads(tdm(config, "list", "--json"))["series"] != [], 60, "the first bars")
         tdm(config, "rm", "bybit.linear.BTCUSDT@1m", "--yes")
         assert filling.wait(timeout=60) == 0
     assert json.loads(tdm(config, "list", "--json"))["series"] == []

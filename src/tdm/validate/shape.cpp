@@ -50,9 +50,9 @@ bool is_amount(const Number& number, Field field) {
   return field != Field::trade_count || number.as_count().has_value();
 }
 
-bool prices_are_positive(const Sheet& sheet) {
-  return sheet.context().series.price_kind != PriceKind::premium && !sheet.context().has_signed_prices;
-}
+bool is_premium(const Sheet& sheet) { return sheet.context().series.price_kind == PriceKind::premium; }
+
+bool prices_are_positive(const Sheet& sheet) { return !is_premium(sheet) && !sheet.context().has_signed_prices; }
 
 void finite_and_signed(const Sheet& sheet, const Parameters&, std::span<std::uint8_t> broken) {
   const bool positive = prices_are_positive(sheet);
@@ -83,7 +83,7 @@ bool encloses(const Sheet& sheet, std::size_t row) {
 }
 
 void high_and_low_enclose(const Sheet& sheet, const Parameters&, std::span<std::uint8_t> broken) {
-  if (!prices_are_positive(sheet)) return;
+  if (is_premium(sheet)) return;
   for (std::size_t row = 0; row < sheet.size(); ++row) broken[row] = !encloses(sheet, row);
 }
 
