@@ -34,7 +34,7 @@ struct Options {
   double speed = 1;
   std::string from = "2020-01-01";
   std::string now;
-  std::vector<std::string> truth_timeframes, truth_symbols;
+  std::vector<std::string> truth_timeframes, truth_symbols, truth_price_kinds;
   std::vector<std::string> exchanges;
 };
 
@@ -50,6 +50,8 @@ void describe(CLI::App& app, Options& options) {
       ->delimiter(',')
       ->check(CLI::IsMember(std::vector<std::string>(std::begin(kExchanges), std::end(kExchanges))));
   app.add_option("--truth-symbols", options.truth_symbols, "symbols or canonical names in it (all)")->delimiter(',');
+  app.add_option("--truth-price-kinds", options.truth_price_kinds, "prices in it: last mark index premium (last)")
+      ->delimiter(',');
   app.add_option("--log", options.log, "one JSON line per request");
   app.add_option("--script", options.script, "YAML file of faults and limits");
   app.add_option("--replay", options.replay, "folder of recorded answers that are served instead of the truth");
@@ -134,6 +136,11 @@ Result<Setup> prepare(Options options) {
     setup.truth.timeframes.push_back(*timeframe);
   }
   setup.truth.symbols = given.truth_symbols;
+  for (const std::string& name : given.truth_price_kinds) {
+    const auto kind = parse_price_kind(name);
+    if (!kind) return std::unexpected{kind.error()};
+    setup.truth.price_kinds.push_back(*kind);
+  }
   if (const auto loaded = load_recordings(setup); !loaded) return std::unexpected{loaded.error()};
   return setup;
 }

@@ -10,6 +10,7 @@
 #include <array>
 #include <filesystem>
 #include <future>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -25,6 +26,7 @@ constexpr int kCompressionLevel = 1;
 
 struct Piece {
   const History* history = nullptr;
+  PriceKind kind;
   Timeframe timeframe;
   TimePoint first;
   TimePoint last;
@@ -60,13 +62,14 @@ arrow::Result<std::shared_ptr<arrow::Array>> repeated(std::string_view word, std
 
 arrow::Result<std::shared_ptr<arrow::Table>> table_of(const Piece& piece, TimePoint now) {
   const Listing& listing = piece.history->listing();
-  const auto bars = piece.history->oldest(PriceKind::last, piece.timeframe, piece.first, piece.last,
+  const auto bars = piece.history->oldest(piece.kind, piece.timeframe, piece.first, piece.last,
                                           static_cast<std::size_t>(kBarsAtOnce), now);
   const std::size_t rows = bars.size();
   std::vector<std::int64_t> times(rows);
   std::array<std::vector<double>, 6> numbers;
   for (auto& column : numbers) column.resize(rows);
-  const int price = listing.tick.scale;
+  const int price = price_scale(listing, piece.kind);
+  const bool traded = piece.kind == PriceKind::last;
   for (std::size_t i = 0; i < rows; ++i) {
     const TapeBar& bar = bars[i].bar;
     times[i] = to_us(bars[i].open_time);
@@ -74,6 +77,8 @@ arrow::Result<std::shared_ptr<arrow::Table>> table_of(const Piece& piece, TimePo
     numbers[1][i] = nearest_double(bar.high, price);
     numbers[2][i] = nearest_double(bar.low, price);
     numbers[3][i] = nearest_double(bar.close, price);
+    numbers[4][i] = numbers[5][i] = std::numeric_limits<double>::quiet_NaN();
+    if (!traded) continue;
     numbers[listing.inverse() ? 5 : 4][i] =
         nearest_double(Int128{bar.volume} * listing.contract_size, listing.lot.scale);
     numbers[listing.inverse() ? 4 : 5][i] = nearest_double(bar.turnover, listing.turnover_scale());
@@ -81,7 +86,7 @@ arrow::Result<std::shared_ptr<arrow::Table>> table_of(const Piece& piece, TimePo
   std::vector<std::shared_ptr<arrow::Array>> columns;
   for (const std::string_view word :
        {std::string_view{listing.id.exchange.text()}, std::string_view{listing.id.market.text()},
-        std::string_view{listing.id.symbol.text()}, to_string(PriceKind::last), piece.timeframe.name()}) {
+        std::string_view{listing.id.symbol.text()}, to_string(piece.kind), piece.timeframe.name()}) {
     ARROW_ASSIGN_OR_RAISE(auto column, repeated(word, rows));
     columns.push_back(std::move(column));
   }
@@ -96,22 +101,34 @@ bool chosen(const Listing& listing, const std::vector<std::string>& symbols) {
          });
 }
 
+// Spot has no mark, and inverse contracts of Bybit have no premium.
+bool has(const Listing& listing, PriceKind kind) {
+  const auto& market = listing.id.market.text();
+  return kind == PriceKind::last || (market != "spot" && !(market == "inverse" && kind == PriceKind::premium));
+}
+
 // Whole bars that have closed by `now`, cut into pieces of memory's size.
+void add_pieces(std::vector<Piece>& pieces, const History& history, PriceKind kind, Timeframe timeframe,
+                TimePoint now) {
+  TimePoint end = timeframe.open_of(now);  // has not closed
+  if (const auto& delivery = history.listing().delivery) end = std::min(end, timeframe.ceil(*delivery));
+  for (TimePoint first = timeframe.open_of(history.begin()); first < end;) {
+    const TimePoint next = std::min(end, timeframe.advance(first, kBarsAtOnce));
+    pieces.push_back({&history, kind, timeframe, first, timeframe.advance(next, -1)});
+    first = next;
+  }
+}
+
 std::vector<Piece> pieces_of(const World& world, const TruthSelection& selection, TimePoint now) {
   const auto timeframes =
       selection.timeframes.empty() ? std::vector<Timeframe>{*Timeframe::parse("1m")} : selection.timeframes;
+  const auto kinds = selection.price_kinds.empty() ? std::vector{PriceKind::last} : selection.price_kinds;
   std::vector<Piece> pieces;
   for (const auto& history : world.histories()) {
     if (!chosen(history->listing(), selection.symbols)) continue;
-    for (const Timeframe timeframe : timeframes) {
-      const TimePoint open_now = timeframe.open_of(now);  // has not closed
-      TimePoint end = open_now;
-      if (const auto& delivery = history->listing().delivery) end = std::min(end, timeframe.ceil(*delivery));
-      for (TimePoint first = timeframe.open_of(history->begin()); first < end;) {
-        const TimePoint next = std::min(end, timeframe.advance(first, kBarsAtOnce));
-        pieces.push_back({history.get(), timeframe, first, timeframe.advance(next, -1)});
-        first = next;
-      }
+    for (const PriceKind kind : kinds) {
+      if (!has(history->listing(), kind)) continue;
+      for (const Timeframe timeframe : timeframes) add_pieces(pieces, *history, kind, timeframe, now);
     }
   }
   return pieces;

@@ -136,10 +136,11 @@ nb::list to_dicts(const std::vector<T>& items) {
 Series series_of(query::MarketData& data, const std::string& exchange, const std::string& symbol, const Text& market,
                  const std::string& timeframe, const Stop& stop) {
   const auto parsed = word(Timeframe::parse(timeframe));
+  const auto priced = word(query::parse_priced_symbol(symbol));
   const auto instrument = call<Instrument>(
-      [&](const CallContext& context) { return data.instrument(exchange, symbol, market, context.stop); },
+      [&](const CallContext& context) { return data.instrument(exchange, priced.symbol, market, context.stop); },
       control_of(stop));
-  return Series{instrument.id, PriceKind::last, parsed};
+  return Series{instrument.id, priced.price_kind, parsed};
 }
 
 void bind_door(nb::module_& module) {

@@ -264,6 +264,9 @@ class MarketDataClient:
         A *date* as ``end_date`` means the whole day, an *instant* is excluded; naive times are UTC; None means the
         first or the last closed bar there is. What the store does not hold is fetched, unless ``fetch="never"``.
 
+        ``symbol`` is the exchange's own, the canonical ``bybit.linear.BTCUSDT`` or ccxt's ``BTC/USDT:USDT``; with
+        ``:mark``, ``:index`` or ``:premium`` behind it, the bars are of that price. These have no volume.
+
         ``columns``: None (open, high, low, close, volume), names, or "all". ``output``: "pandas", "polars", "arrow",
         "numpy"; not given: what the client was made with. ``on_gap``: "raise", "warn", "ignore", or None: by cause in
         backtest mode, warn in live mode. ``finality``: "confirmed", or "provisional" for bars that ended but are not

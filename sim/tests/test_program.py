@@ -186,6 +186,7 @@ def ended(*options: str | Path) -> subprocess.CompletedProcess[str]:
         (["--instruments", "/no/such/file"], "/no/such/file"),
         (["--replay", "/no/such/folder"], "/no/such/folder"),
         (["--truth-timeframes", "7m"], "7m"),
+        (["--truth-price-kinds", "fair"], "fair"),
     ],
 )
 def test_a_usage_error_ends_with_two(options: list[str], message: str) -> None:

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <parquet/arrow/reader.h>
 
+#include <cmath>
 #include <filesystem>
 
 #include "sim/decimal_text.hpp"
@@ -82,6 +83,24 @@ TEST_F(TruthFileTest, ASelectionNamesTimeframesAndSymbols) {
       {default_listing("bybit.linear.BTCUSDT"), default_listing("bybit.linear.ETHUSDT")}, 7, at("2023-12-01")};
   const TruthSelection selection{.timeframes = {timeframe("1h"), timeframe("1d")}, .symbols = {"bybit.linear.ETHUSDT"}};
   EXPECT_EQ(*write_truth(world, selection, at("2023-12-03T10:30:00Z"), file_), 58 + 2);
+}
+
+TEST_F(TruthFileTest, PricesThatNobodyTradesAtHaveNoVolume) {
+  const World world{{default_listing("bybit.linear.BTCUSDT"), default_listing("bybit.inverse.BTCUSD"),
+                     default_listing("bybit.spot.BTCUSDT")},
+                    7,
+                    at("2023-12-01")};
+  const TimePoint now = at("2023-12-01T01:00:00Z");
+  const TruthSelection selection{.timeframes = {timeframe("1h")}, .price_kinds = {PriceKind::mark, PriceKind::premium}};
+  // Spot has neither, inverse no premium.
+  ASSERT_EQ(*write_truth(world, selection, now, file_), 1 + 2);
+  const auto table = read(file_);
+  EXPECT_EQ(column<arrow::StringArray>(*table, "price_kind").GetView(2), "premium");
+  const History& history = *world.find("bybit", "linear", "BTCUSDT");
+  const TapeBar bar = history.bar(PriceKind::premium, timeframe("1h"), at("2023-12-01"), now);
+  EXPECT_EQ(column<arrow::DoubleArray>(*table, "low").Value(2),
+            nearest_double(bar.low, price_scale(history.listing(), PriceKind::premium)));
+  EXPECT_TRUE(std::isnan(column<arrow::DoubleArray>(*table, "volume").Value(2)));
 }
 
 TEST_F(TruthFileTest, NothingHasClosedYet) {

@@ -129,6 +129,27 @@ TEST_P(ConnectorConformance, APageHoldsItsBarsOldestFirst) {
   EXPECT_GT(page->bytes, 0);
 }
 
+// Only what was traded has volumes.
+TEST_P(ConnectorConformance, EveryPriceKindOfTheMarketIsServed) {
+  auto series = bench_->series();
+  const auto& kinds = sources::find_market(connector(), series.instrument.market.text())->price_kinds;
+  for (const auto kind : {PriceKind::last, PriceKind::mark, PriceKind::index, PriceKind::premium}) {
+    series.price_kind = kind;
+    const auto page = fetch(series, bars(0, 10));
+    if (std::ranges::find(kinds, kind) == kinds.end()) {
+      ASSERT_FALSE(page) << series.text();
+      EXPECT_EQ(page.error().parameter, "price_kind");
+      continue;
+    }
+    ASSERT_TRUE(page) << page.error().message;
+    ASSERT_EQ(page->rows.size(), 10U) << series.text();
+    EXPECT_EQ(page->rows.close[0], bench_->close_text(bench_->first_bar()));
+    for (const auto* amounts : {&page->rows.quote_volume, &page->rows.trade_count, &page->rows.taker_buy_volume})
+      EXPECT_TRUE(kind == PriceKind::last || amounts->null_count() == 10) << series.text();
+    EXPECT_EQ(page->rows.volume.null_count(), kind == PriceKind::last ? 0U : 10U) << series.text();
+  }
+}
+
 TEST_P(ConnectorConformance, AskingTwiceGivesTheSame) {
   auto first = fetch(bench_->series(), bars(0, 100));
   auto second = fetch(bench_->series(), bars(0, 100));

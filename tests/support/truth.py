@@ -37,20 +37,28 @@ def closed(
     timeframe: str,
     exchange: str = "bybit",
     fields: Sequence[str] = FIELDS,
+    price_kind: str = "last",
 ) -> Bars:
     """The closed bars of an instrument, of a timeframe that the truth file has."""
     instrument = (pc.field("market") == market) & (pc.field("symbol") == symbol) & (pc.field("exchange") == exchange)
     table = pq.read_table(
         truth,
         columns=["open_time", *fields],
-        filters=instrument & (pc.field("timeframe") == timeframe),
+        filters=instrument & (pc.field("timeframe") == timeframe) & (pc.field("price_kind") == price_kind),
     ).sort_by("open_time")
     return _bars(table, fields)
 
 
-def minutes(truth: Path, market: str, symbol: str, exchange: str = "bybit", fields: Sequence[str] = FIELDS) -> Bars:
+def minutes(
+    truth: Path,
+    market: str,
+    symbol: str,
+    exchange: str = "bybit",
+    price_kind: str = "last",
+    fields: Sequence[str] = FIELDS,
+) -> Bars:
     """The closed minutes of an instrument."""
-    return closed(truth, market, symbol, "1m", exchange, fields)
+    return closed(truth, market, symbol, "1m", exchange, fields, price_kind)
 
 
 def _bars(table: pa.Table, fields: Sequence[str]) -> Bars:

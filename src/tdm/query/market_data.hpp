@@ -32,11 +32,22 @@ Result<Straddle> parse_straddle(std::string_view text);
 Result<Fill> parse_fill(std::string_view text);
 Result<Micros> parse_day_start(std::string_view text);  // HH:MM, a UTC time of day
 
+// A symbol may say which price is meant, as a series does: "BTCUSDT:mark". `symbol` is what stands before it.
+struct PricedSymbol {
+  std::string symbol;
+  PriceKind price_kind = PriceKind::last;
+};
+// `price_kind`, where it is given, must not say otherwise (invalid_argument). ccxt's "BTC/USDT:USDT" says nothing of
+// it.
+Result<PricedSymbol> parse_priced_symbol(std::string_view symbol,
+                                         const std::optional<std::string>& price_kind = std::nullopt);
+
 // A historical read as a user words it; texts are parsed here so that every door gives the same error for the same
 // mistake.
 struct ReadRequest {
   std::string exchange;
-  std::string symbol;  // native, lower case, canonical (bybit.linear.BTCUSDT) or ccxt's BTC/USDT:USDT
+  std::string symbol;  // native, lower case, canonical (bybit.linear.BTCUSDT) or ccxt's BTC/USDT:USDT; each also with
+                       // a price kind behind it (BTCUSDT:mark)
   std::string timeframe;
   std::optional<std::string> market{};
   std::optional<std::string> price_kind{};

@@ -68,4 +68,19 @@ Result<Micros> parse_day_start(std::string_view text) {
       "day_start");
 }
 
+Result<PricedSymbol> parse_priced_symbol(std::string_view symbol, const std::optional<std::string>& price_kind) {
+  auto asked = price_kind ? parse_price_kind(*price_kind) : Result<PriceKind>{PriceKind::last};
+  if (!asked) return std::unexpected{std::move(asked).error()};
+  const auto colon = symbol.rfind(':');
+  const auto said = colon == std::string_view::npos ? Result<PriceKind>{std::unexpect, Error{}}
+                                                    : parse_price_kind(symbol.substr(colon + 1));
+  if (!said) return PricedSymbol{std::string{symbol}, *asked};
+  if (price_kind && *asked != *said)
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("symbol {} is of {} prices, but price_kind={} was asked for", symbol.substr(0, 64),
+                            to_string(*said), *price_kind),
+                "price_kind", {std::string{to_string(*said)}});
+  return PricedSymbol{std::string{symbol.substr(0, colon)}, *said};
+}
+
 }  // namespace tdm::query

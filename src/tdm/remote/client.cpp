@@ -186,13 +186,14 @@ class RemoteData final : public query::MarketData {
 
   // Has the server fetch what the read lacks, with its progress. What fails here fails by its own name.
   Result<void> fill(const ReadRequest& request, const query::OnProgress& on_progress, const std::stop_token& stop) {
-    const auto found = instrument(request.exchange, request.symbol, request.market, stop);
+    const auto priced = query::parse_priced_symbol(request.symbol, request.price_kind);
+    if (!priced) return std::unexpected{priced.error()};
+    const auto found = instrument(request.exchange, priced->symbol, request.market, stop);
     if (!found) return std::unexpected{found.error()};
     auto timeframe = Timeframe::parse(request.timeframe);
     if (!timeframe) return std::unexpected{std::move(timeframe).error()};
-    auto kind = parse_price_kind(request.price_kind.value_or("last"));
-    if (!kind) return std::unexpected{std::move(kind).error()};
-    const auto report = backfill(Series{found->id, *kind, *timeframe}, request.start, request.end, on_progress, stop);
+    const auto report =
+        backfill(Series{found->id, priced->price_kind, *timeframe}, request.start, request.end, on_progress, stop);
     if (!report) return std::unexpected{report.error()};
     return {};
   }

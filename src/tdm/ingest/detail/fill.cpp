@@ -342,8 +342,10 @@ void Fill::absorb(const Account& account, Claims::Ticket& ticket) {
   rows("stored", static_cast<std::int64_t>(account.batch.validated.size()));
   rows("unchanged", account.unchanged);
   rows("rejected", static_cast<std::int64_t>(account.batch.quarantine.size()));
-  add("tdm_ingest_gaps_opened_total", "Gaps that entered the ledger", account.new_gaps, labels);
-  add("tdm_ingest_gaps_closed_total", "Gaps whose bars came after all", account.closed_gaps, labels);
+  auto kind = labels;  // a hole in the mark prices is none in the traded ones (rule F4)
+  kind.emplace_back("price_kind", std::string{to_string(series_.price_kind)});
+  add("tdm_ingest_gaps_opened_total", "Gaps that entered the ledger", account.new_gaps, kind);
+  add("tdm_ingest_gaps_closed_total", "Gaps whose bars came after all", account.closed_gaps, kind);
   for (const auto& count : account.rule_counts)
     add("tdm_validate_findings_total", "Findings of the validation rules", count.count, {{"rule", count.rule}});
 }

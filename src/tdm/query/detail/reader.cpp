@@ -117,8 +117,8 @@ Result<Reader::Task> Reader::prepare(const ReadRequest& request, std::stop_token
   if (!timeframe) return std::unexpected{std::move(timeframe).error()};
   auto grid = parse_grid(*timeframe, request.day_start);
   if (!grid) return std::unexpected{std::move(grid).error()};
-  auto kind = request.price_kind ? parse_price_kind(*request.price_kind) : Result<PriceKind>{PriceKind::last};
-  if (!kind) return std::unexpected{std::move(kind).error()};
+  auto priced = parse_priced_symbol(request.symbol, request.price_kind);
+  if (!priced) return std::unexpected{std::move(priced).error()};
   auto bounds = parse_bounds(request.start, request.end);
   if (!bounds) return std::unexpected{std::move(bounds).error()};
   auto selection = select(request.columns, request.layer);
@@ -130,13 +130,13 @@ Result<Reader::Task> Reader::prepare(const ReadRequest& request, std::stop_token
     as_of = bound->first;  // a day is known as it began, so that nothing is known too early
   }
   auto resolved = resolver_.resolve({.exchange = request.exchange,
-                                     .symbol = request.symbol,
+                                     .symbol = priced->symbol,
                                      .market = request.market,
                                      .timeframe = *timeframe,
-                                     .price_kind = *kind},
+                                     .price_kind = priced->price_kind},
                                     as_of ? Fetch::never : request.fetch, std::move(stop));
   if (!resolved) return std::unexpected{std::move(resolved).error()};
-  Series series{resolved->id, *kind, *timeframe};
+  Series series{resolved->id, priced->price_kind, *timeframe};
   auto traits = resolver_.check_served(series, *grid);
   if (!traits) return std::unexpected{std::move(traits).error()};
   const auto connector = resolver_.connector(series.instrument.exchange.text());

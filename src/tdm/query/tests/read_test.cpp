@@ -397,6 +397,42 @@ TEST_F(Read, WrongWordsNameTheirParameter) {
   EXPECT_EQ(parse_fill("").error().parameter, "fill");
 }
 
+TEST_F(Read, ASymbolMaySayWhichPriceIsMeant) {
+  auto request = hourly("2024-02-01", "2024-02-01");
+  for (const auto* symbol : {"BTCUSDT:mark", "btcusdt:mark", "bybit.linear.BTCUSDT:mark", "BTC/USDT:USDT:mark"}) {
+    request.symbol = symbol;
+    const auto answer = must_read(request);
+    EXPECT_EQ(answer.series, series("bybit.linear.BTCUSDT:mark@1h")) << symbol;
+    EXPECT_EQ(answer.provenance.price_kind, "mark");
+  }
+  request.price_kind = "mark";
+  EXPECT_EQ(must_read(request).provenance.price_kind, "mark");
+  request.price_kind = "last";
+  EXPECT_EQ(refusal(request).parameter, "price_kind");
+  request.price_kind.reset();
+  request.symbol = "BTC/USDT:USDT";  // the coin it settles in is no price
+  EXPECT_EQ(must_read(request).provenance.price_kind, "last");
+  request.symbol = "BTCUSDT:index";
+  EXPECT_EQ(refusal(request).parameter, "price_kind");
+  request.symbol = "BTCUSDT:Mark";
+  EXPECT_EQ(refusal(request).code, ErrorCode::unknown_symbol);
+}
+
+// Rule F4: a hole in the mark prices is one of theirs and says nothing of the traded ones.
+TEST_F(Read, GapsOfMarkPricesAreCountedApart) {
+  auto request = hourly("2024-02-01", "2024-02-01");
+  must_read(request);
+  courier->never_served = {at("2024-02-01T05:00Z")};
+  request.price_kind = "mark";
+  EXPECT_EQ(must_read(request).provenance.gap_count, 1);
+  request.price_kind = "last";
+  EXPECT_EQ(must_read(request).provenance.gap_count, 0);
+  const auto gaps = engine->gaps({"bybit.linear.BTCUSDT:*"}, {}, {});
+  ASSERT_TRUE(gaps) << gaps.error().message;
+  ASSERT_EQ(gaps->size(), 1U);
+  EXPECT_EQ(gaps->front().series, series("bybit.linear.BTCUSDT:mark@1h"));
+}
+
 TEST_F(Read, AFailedFetchSaysHowToReadWhatIsThere) {
   courier->failure = Error{.code = ErrorCode::unavailable, .message = "bybit does not answer"};
   const auto error = refusal(hourly("2024-02-01", "2024-02-02"));

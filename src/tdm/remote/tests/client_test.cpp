@@ -330,6 +330,19 @@ TEST_F(ClientTest, AReadThatHasToFetchIsWatchedAsABackfill) {
   EXPECT_GT(progressed, 0);
 }
 
+TEST_F(ClientTest, WhatIsFetchedForASymbolWithAPriceIsThatPrice) {
+  serve([](const net::ServerRequest& request, int) {
+    if (request.path == "/api/v1/instruments")
+      return reply_of(json{{"instruments", {instrument_document("BTCUSDT")}}, {"next_cursor", nullptr}}.dump());
+    return request.method == "POST" ? problem(404, "not_found") : problem(503, "unavailable");
+  });
+  request_.symbol = "BTCUSDT:mark";
+  EXPECT_EQ(data_->read(request_, {}, {}).error().code, ErrorCode::not_found);
+  const auto asked = requests();
+  EXPECT_EQ(parameter(asked[1], "symbol"), "BTCUSDT");
+  EXPECT_EQ(json::parse(asked.back().body)["series"], "bybit.linear.BTCUSDT:mark@1h");
+}
+
 TEST_F(ClientTest, ListsAreFollowedToTheirEnd) {
   serve([](const net::ServerRequest& request, int) {
     const bool first = parameter(request, "cursor").empty();

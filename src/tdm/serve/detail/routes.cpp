@@ -263,7 +263,9 @@ Route bars_route(std::shared_ptr<MarketData> data, const ApiOptions& options, co
   route.summary = "Bars of one series, oldest first. What the store lacks is fetched first.";
   route.parameters = {
       required(name("exchange", "exchange", "bybit")),
-      required(text("symbol", "symbol: the exchange's own, bybit.linear.BTCUSDT, or BTC/USDT:USDT", "BTCUSDT")),
+      required(text("symbol",
+                    "symbol: the exchange's own, bybit.linear.BTCUSDT, or BTC/USDT:USDT; :mark behind it is price_kind",
+                    "BTCUSDT")),
       required(word("timeframe", "length of a bar", timeframes())),
       name("market", "market; the exchange's default when absent", "linear"),
       word("price_kind", "what the prices are", {"last", "mark", "index", "premium"}),

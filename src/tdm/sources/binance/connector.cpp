@@ -35,7 +35,9 @@ Result<const MarketFacts*> known_market(std::string_view market) {
 
 Result<const MarketFacts*> check_series(const Series& series) {
   auto market = known_market(series.instrument.market.text());
-  if (market && series.price_kind != PriceKind::last)
+  if (!market) return market;
+  const auto& kinds = std::ranges::find(market_traits(), (*market)->name, &MarketTraits::name)->price_kinds;
+  if (std::ranges::find(kinds, series.price_kind) == kinds.end())
     return fail(ErrorCode::invalid_argument,
                 fmt::format("binance {} has no {} prices", (*market)->name, to_string(series.price_kind)),
                 "price_kind");
@@ -191,7 +193,9 @@ asio::awaitable<Result<Page>> BinanceConnector::fetch(Series series, PageRequest
   // Bars come without a time: what is closed is decided by a clock that was read before.
   auto timed = co_await know_time(market);
   if (!timed) co_return std::unexpected{prefixed(std::move(timed).error(), what)};
-  auto size = co_await contract_size(market, series.instrument.symbol.text());
+  Result<std::string> size;
+  if (series.price_kind == PriceKind::last)  // the others have no volumes
+    size = co_await contract_size(market, series.instrument.symbol.text());
   if (!size) co_return std::unexpected{prefixed(std::move(size).error(), what)};
 
   const int weight = kline_weight(market, limit_of(market, series.timeframe, request.range));

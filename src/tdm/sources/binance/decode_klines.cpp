@@ -49,7 +49,7 @@ Rows sorted_rows(const Events& events, const KlineDocument& document) {
 
 // A field that a bar cannot do without and that is not a number.
 std::optional<std::string> problem_of(const KlineRow& row) {
-  constexpr std::array<std::string_view, 5> kNames{"open", "high", "low", "close", "volume"};
+  constexpr std::array<std::string_view, 5> kNames{"open", "high", "low", "close", "volume"};  // "0" where none is
   for (std::size_t i = 0; i < kNames.size(); ++i)
     if (!row.values[i] || !Decimal::parse(*row.values[i]))
       return fmt::format("{} is missing or not a number in {}", kNames[i], row.raw);
@@ -78,7 +78,7 @@ void emit_bar(const Events& events, const Meaning& meaning, const KlineRow& row,
   std::deque<std::string> made;
   const auto sent = sent_row(row, series, usual_contract_size(symbol), made);
   auto line = events.begin("bar", series.instrument.market.text(), symbol);
-  line["price_kind"] = "last";
+  line["price_kind"] = to_string(series.price_kind);
   line["timeframe"] = series.timeframe.name();
   line["open_time"] = to_ms(*row.open_time);
   line["close_time"] = to_ms(series.timeframe.close_of(*row.open_time));
@@ -96,7 +96,8 @@ void decode_klines(const Events& events, std::string_view text) {
   const auto document = KlineDocument::parse(text);
   if (!document) return events.error(document.error());
   const auto& request = events.request();
-  const auto symbol = target_parameter(request.target, "symbol");
+  const auto kind = price_kind_of(target_path(request.target)).value_or(PriceKind::last);
+  const auto symbol = target_parameter(request.target, kind == PriceKind::index ? "pair" : "symbol");
   if (document->rows.empty()) {
     auto line = events.begin("control", request.market, symbol);
     line["event"] = "empty_list";
@@ -111,7 +112,7 @@ void decode_klines(const Events& events, std::string_view text) {
   if (!timeframe)
     return events.error(ErrorCode::invalid_argument,
                         "the timeframe is not stated and no bar shows it: give the request");
-  const Meaning meaning{Series{*id, PriceKind::last, *timeframe}, !stated};
+  const Meaning meaning{Series{*id, kind, *timeframe}, !stated};
   for (const auto* row : rows) {
     if (const auto problem = problem_of(*row)) {
       events.error(ErrorCode::corrupt_data, *problem);

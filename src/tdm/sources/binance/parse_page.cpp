@@ -46,8 +46,19 @@ class ExtraFields {
 
 std::string quoted(std::string_view text) { return to_line(Json(text)); }
 
-std::string extra_of(const KlineRow& row, Timeframe timeframe, bool counts_contracts) {
+// Prices that nobody traded at have no volumes: their columns are "0", and the count is one of samples.
+void add_samples(ExtraFields& extra, const KlineRow& row) {
+  for (const auto& [name, index] :
+       {std::pair{"column_6", column::volume}, std::pair{"column_8", column::quote_volume},
+        std::pair{"column_10", column::taker_volume}, std::pair{"column_11", column::taker_quote_volume}})
+    if (const auto& sent = row.values[index]; sent && *sent != "0") extra.add(name, quoted(*sent));
+  if (row.values[column::trades]) extra.add("samples", quoted(*row.values[column::trades]));
+}
+
+std::string extra_of(const KlineRow& row, const Series& series, bool counts_contracts) {
+  const auto timeframe = series.timeframe;
   ExtraFields extra;
+  if (series.price_kind != PriceKind::last) add_samples(extra, row);
   if (counts_contracts) {
     if (row.values[column::volume]) extra.add("contracts", quoted(*row.values[column::volume]));
     if (row.values[column::taker_volume]) extra.add("taker_buy_contracts", quoted(*row.values[column::taker_volume]));
@@ -63,20 +74,26 @@ std::string extra_of(const KlineRow& row, Timeframe timeframe, bool counts_contr
 SentRow sent_row(const KlineRow& row, const Series& series, std::string_view contract_size,
                  std::deque<std::string>& made) {
   const auto* const market = find_facts(series.instrument.market.text());
-  const bool counts_contracts = market != nullptr && market->counts_contracts;
+  const bool traded = series.price_kind == PriceKind::last;
+  const bool counts_contracts = traded && market != nullptr && market->counts_contracts;
   const auto& from = row.values;
   SentRow sent;
   sent.open_time = row.open_time;
-  sent.values = {from[column::open],   from[column::high],         from[column::low],
-                 from[column::close],  from[column::volume],       from[column::quote_volume],
-                 from[column::trades], from[column::taker_volume], from[column::taker_quote_volume]};
+  sent.values = {from[column::open], from[column::high], from[column::low], from[column::close]};
+  if (traded) {
+    sent.values[4] = from[column::volume];
+    sent.values[5] = from[column::quote_volume];
+    sent.values[6] = from[column::trades];
+    sent.values[7] = from[column::taker_volume];
+    sent.values[8] = from[column::taker_quote_volume];
+  }
   if (counts_contracts) {
     sent.values[4] = from[column::quote_volume];
     sent.values[5] = usd_of(from[column::volume], contract_size, made);
     sent.values[7] = from[column::taker_quote_volume];
     sent.values[8] = usd_of(from[column::taker_volume], contract_size, made);
   }
-  sent.extra = extra_of(row, series.timeframe, counts_contracts);
+  sent.extra = extra_of(row, series, counts_contracts);
   sent.raw = row.raw;
   return sent;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 
 namespace tdm::sources::binance {
 namespace {
@@ -47,6 +48,7 @@ MarketTraits make_traits(std::string_view name) {
   traits.name = name;
   traits.native.assign(Timeframe::all().begin(), Timeframe::all().end());
   traits.price_kinds = {PriceKind::last};
+  if (name != "spot") traits.price_kinds = {PriceKind::last, PriceKind::mark, PriceKind::index, PriceKind::premium};
   traits.open_rule = "first_trade";
   traits.has_trade_count = true;
   traits.has_quote_volume = true;
@@ -148,12 +150,32 @@ int limit_of(const MarketFacts& market, Timeframe timeframe, TimeRange range) {
   return static_cast<int>(std::clamp<std::int64_t>(timeframe.count(range), 1, market.page_limit));
 }
 
+std::string_view kline_endpoint(PriceKind kind) {
+  switch (kind) {
+    case PriceKind::last: return "klines";
+    case PriceKind::mark: return "markPriceKlines";
+    case PriceKind::index: return "indexPriceKlines";
+    case PriceKind::premium: return "premiumIndexKlines";
+  }
+  std::abort();  // not a price kind at all: memory is corrupt
+}
+
+std::optional<PriceKind> price_kind_of(std::string_view path) {
+  for (const auto kind : {PriceKind::last, PriceKind::mark, PriceKind::index, PriceKind::premium})
+    if (path.substr(path.rfind('/') + 1) == kline_endpoint(kind)) return kind;
+  return std::nullopt;
+}
+
+std::string_view pair_of(std::string_view symbol) { return symbol.substr(0, symbol.rfind('_')); }
+
 std::string kline_target(const MarketFacts& market, const Series& series, const PageRequest& request) {
-  return fmt::format("{}/klines?symbol={}&interval={}&startTime={}&endTime={}&limit={}", market.prefix,
-                     net::percent_encode(series.instrument.symbol.text()), series.timeframe.name(),
-                     wire_ms(series.timeframe.ceil(request.range.begin())),
-                     wire_ms(request.range.end() - std::chrono::milliseconds{1}),
-                     limit_of(market, series.timeframe, request.range));
+  const auto& symbol = series.instrument.symbol.text();
+  const bool by_pair = series.price_kind == PriceKind::index;
+  return fmt::format(
+      "{}/{}?{}={}&interval={}&startTime={}&endTime={}&limit={}", market.prefix, kline_endpoint(series.price_kind),
+      by_pair ? "pair" : "symbol", net::percent_encode(by_pair ? pair_of(symbol) : symbol), series.timeframe.name(),
+      wire_ms(series.timeframe.ceil(request.range.begin())),
+      wire_ms(request.range.end() - std::chrono::milliseconds{1}), limit_of(market, series.timeframe, request.range));
 }
 
 std::string info_target(const MarketFacts& market) {

@@ -28,7 +28,8 @@ Result<Page> parse_page(std::string_view body, const Series& series, const PageR
 
 // A row in our columns and units. On coinm the base volume is a column of its own, and the volume in USD is contracts
 // times contract size; that text is kept in `made`. What has no column of ours goes to the row's extra fields: the
-// number of contracts, and a close time that is not the bar's last millisecond (an outage cut the bar).
+// number of contracts, a close time that is not the bar's last millisecond (an outage cut the bar), and what a mark,
+// index or premium price was sampled from.
 SentRow sent_row(const KlineRow& row, const Series& series, std::string_view contract_size,
                  std::deque<std::string>& made);
 

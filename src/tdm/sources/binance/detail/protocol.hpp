@@ -60,8 +60,16 @@ int best_page_rows(const MarketFacts& market, const std::function<double(int wei
 int page_rows(const MarketFacts& market, Timeframe timeframe, int best);
 int limit_of(const MarketFacts& market, Timeframe timeframe, TimeRange range);
 
+// The endpoint of a kind of prices, and the kind that a path asks for ("/fapi/v1/markPriceKlines"; nothing for paths of
+// other things).
+std::string_view kline_endpoint(PriceKind kind);
+std::optional<PriceKind> price_kind_of(std::string_view path);
+
+// What the contracts on one index share: the symbol without its suffix, BTCUSD of BTCUSD_PERP.
+std::string_view pair_of(std::string_view symbol);
+
 // Both bounds are compared with the open time and included; both are always sent: with one alone, coinm gives the
-// newest rows of another window.
+// newest rows of another window. An index is asked for by its pair, the other kinds by symbol.
 std::string kline_target(const MarketFacts& market, const Series& series, const PageRequest& request);
 std::string info_target(const MarketFacts& market);
 std::string time_target(const MarketFacts& market);

@@ -75,6 +75,18 @@ TEST(Decode, CoinmBarsAreInOurUnits) {
   EXPECT_EQ(live["taker_buy_quote_volume"], "20");
 }
 
+TEST(Decode, ThePriceKindStandsInTheRequest) {
+  constexpr std::string_view kRow = R"([[60000,"1","1","1","1","0",119999,"0",60,"0","0","0"]])";
+  const auto mark = only({"usdm", "rest", "/fapi/v1/markPriceKlines?symbol=BTCUSDT&interval=1m"}, kRow);
+  EXPECT_EQ(mark["price_kind"], "mark");
+  EXPECT_TRUE(mark["volume"].is_null());
+  EXPECT_TRUE(mark["trade_count"].is_null());
+  EXPECT_EQ(mark["extra"], R"({"samples":"60"})");
+  const auto index = only({"coinm", "rest", "/dapi/v1/indexPriceKlines?pair=BTCUSD&interval=1m"}, kRow);
+  EXPECT_EQ(index["price_kind"], "index");
+  EXPECT_EQ(index["symbol"], "BTCUSD");
+}
+
 TEST(Decode, InstrumentsTimeBooksAndTrades) {
   const auto instrument = only(
       {"usdm", "rest", ""},

@@ -75,13 +75,14 @@ class FakeBinance {
     const auto endpoint = request.path.substr(request.path.rfind('/') + 1);
     if (endpoint == "time") return json(fmt::format(R"({{"serverTime":{}}})", kNow));
     if (endpoint == "exchangeInfo") return json(info(*market));
-    if (endpoint == "klines") return klines(request, *market);
+    if (const auto kind = price_kind_of(endpoint)) return klines(request, *market, *kind);
     return json("<html>not found</html>", 404);
   }
 
  private:
-  static net::ServerReply klines(const net::ServerRequest& request, const MarketFacts& market) {
-    if (parameter(request, "symbol").starts_with("NOPE")) return error(-1121, "Invalid symbol.");
+  static net::ServerReply klines(const net::ServerRequest& request, const MarketFacts& market, PriceKind kind) {
+    const auto symbol = parameter(request, kind == PriceKind::index ? "pair" : "symbol");
+    if (symbol.starts_with("NOPE") || symbol.empty()) return error(-1121, "Invalid symbol.");
     const auto timeframe = Timeframe::parse(parameter(request, "interval"));
     if (!timeframe) return error(-1120, "Invalid interval.");
     const std::int64_t start = std::stoll(parameter(request, "startTime"));
@@ -99,9 +100,14 @@ class FakeBinance {
     if (opens.size() > limit) opens.erase(opens.begin(), opens.end() - static_cast<std::ptrdiff_t>(limit));
     std::string rows;
     for (const auto open : opens)
-      rows += fmt::format(R"({}[{},"100","190.5","90","{}","15",{},"1.5",7,"4","0.4","0"])", rows.empty() ? "" : ",",
-                          to_ms(open), close_text(to_ms(open)), to_ms(timeframe->close_of(open)) - 1);
+      rows += fmt::format(R"({}[{},"100","190.5","90","{}",{}])", rows.empty() ? "" : ",", to_ms(open),
+                          close_text(to_ms(open)), volumes(kind, to_ms(timeframe->close_of(open)) - 1));
     return json("[" + rows + "]");
+  }
+
+  static std::string volumes(PriceKind kind, std::int64_t close_ms) {
+    if (kind == PriceKind::last) return fmt::format(R"("15",{},"1.5",7,"4","0.4","0")", close_ms);
+    return fmt::format(R"("0",{},"0",60,"0","0","0")", close_ms);
   }
 
   static std::string info(const MarketFacts& market) {

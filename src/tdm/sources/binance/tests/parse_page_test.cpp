@@ -77,6 +77,22 @@ TEST(ParsePage, CoinmVolumesComeInOurUnits) {
   EXPECT_EQ(text(page.rows.extra[0]), R"({"contracts":"1645","taker_buy_contracts":"40.5"})");
 }
 
+// Columns 6, 8, 10 and 11 are "0" there and column 9 counts samples: no volumes, no trades (§6.2).
+TEST(ParsePage, MarkIndexAndPremiumHaveNoVolumes) {
+  constexpr std::string_view kRow = R"([[60000,"-2.5","3","-4","3","0",119999,"0",60,"0","0","0"]])";
+  for (const auto* series : {"binance.usdm.BTCUSDT:premium@1m", "binance.coinm.BTCUSD_PERP:mark@1m"}) {
+    const auto page = page_of(kRow, series);
+    ASSERT_EQ(page.rows.size(), 1U);
+    EXPECT_EQ(text(page.rows.open[0]), "-2.5");
+    for (const auto* column : {&page.rows.volume, &page.rows.quote_volume, &page.rows.trade_count,
+                               &page.rows.taker_buy_volume, &page.rows.taker_buy_quote_volume})
+      EXPECT_TRUE(column->is_null(0));
+    EXPECT_EQ(text(page.rows.extra[0]), R"({"samples":"60"})");
+  }
+  const auto odd = page_of(R"([[60000,"1","1","1","1","7",119999,"0",60,"0","0.5","0"]])", "binance.usdm.X:mark@1m");
+  EXPECT_EQ(text(odd.rows.extra[0]), R"({"column_6":"7","column_11":"0.5","samples":"60"})");
+}
+
 TEST(ParsePage, ContractsThatAreNoNumberStayForTheJudge) {
   const auto page =
       page_of(R"([[60000,"2","3","1","3","many",119999,"2",5,null,"0.06","0"]])", "binance.coinm.BTCUSD_PERP@1m");

@@ -1,5 +1,6 @@
 #include "tdm/sources/binance/detail/protocol.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <random>
@@ -61,12 +62,34 @@ TEST(KlineTarget, SendsBothBoundsAndTheExactLimit) {
       "/api/v3/klines?symbol=1000SATSUSDT&interval=1w&startTime=0&endTime=950399999&limit=6");
 }
 
+TEST(KlineTarget, EachPriceHasAnEndpointAndAnIndexGoesByItsPair) {
+  const auto target = [](std::string_view series) {
+    const auto text = kline_target(market(series_of(series).instrument.market.text()), series_of(series),
+                                   {range_of("2024-01-01T00:00Z", "2024-01-01T00:02Z")});
+    return text.substr(0, text.find("&interval"));
+  };
+  EXPECT_EQ(target("binance.usdm.BTCUSDT:mark@1m"), "/fapi/v1/markPriceKlines?symbol=BTCUSDT");
+  EXPECT_EQ(target("binance.usdm.BTCUSDT:premium@1m"), "/fapi/v1/premiumIndexKlines?symbol=BTCUSDT");
+  EXPECT_EQ(target("binance.usdm.BTCUSDT:index@1m"), "/fapi/v1/indexPriceKlines?pair=BTCUSDT");
+  EXPECT_EQ(target("binance.usdm.BTCUSDT_260925:index@1m"), "/fapi/v1/indexPriceKlines?pair=BTCUSDT");
+  EXPECT_EQ(target("binance.coinm.BTCUSD_PERP:mark@1m"), "/dapi/v1/markPriceKlines?symbol=BTCUSD_PERP");
+  EXPECT_EQ(target("binance.coinm.BTCUSD_PERP:index@1m"), "/dapi/v1/indexPriceKlines?pair=BTCUSD");
+}
+
+TEST(PriceKinds, StandInThePath) {
+  for (const auto kind : {PriceKind::last, PriceKind::mark, PriceKind::index, PriceKind::premium})
+    EXPECT_EQ(price_kind_of(fmt::format("/binance/dapi/v1/{}", kline_endpoint(kind))), kind);
+  EXPECT_EQ(price_kind_of("/fapi/v1/exchangeInfo"), std::nullopt);
+  EXPECT_EQ(price_kind_of("/fapi/v1/continuousKlines"), std::nullopt);
+}
+
 TEST(Traits, AllTimeframesAreServedEightHoursToo) {
   ASSERT_EQ(market_traits().size(), 3U);
   for (const auto& traits : market_traits()) {
     EXPECT_EQ(traits.native.size(), Timeframe::all().size()) << traits.name;
     EXPECT_TRUE(traits.has_trade_count);
     EXPECT_EQ(traits.open_rule, "first_trade");
+    EXPECT_EQ(traits.price_kinds.size(), traits.name == "spot" ? 1U : 4U) << traits.name;
   }
 }
 

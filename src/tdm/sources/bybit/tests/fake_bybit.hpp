@@ -70,13 +70,14 @@ class FakeBybit {
     if (!timeframe) return envelope("{}", 10001, "Invalid period!");
     const auto end = std::min<std::int64_t>(std::stoll(parameter(request, "end")), kNow);
     const auto start = std::max<std::int64_t>(std::stoll(parameter(request, "start")), kFirstBar);
+    const std::string_view volumes = request.path.ends_with("/market/kline") ? R"(,"1.5","150")" : "";
     std::string rows;
     int count = 0;
     for (auto open = timeframe->open_of(from_ms(end));
          to_ms(open) >= start && count < std::stoi(parameter(request, "limit"));
          open = timeframe->advance(open, -1), ++count)
-      rows += fmt::format(R"({}["{}","100","190.5","90","{}","1.5","150"])", count == 0 ? "" : ",", to_ms(open),
-                          close_text(to_ms(open)));
+      rows += fmt::format(R"({}["{}","100","190.5","90","{}"{}])", count == 0 ? "" : ",", to_ms(open),
+                          close_text(to_ms(open)), volumes);
     return envelope(
         fmt::format(R"({{"symbol":"{}","category":"{}","list":[{}]}})", symbol, parameter(request, "category"), rows));
   }
@@ -93,7 +94,7 @@ class FakeBybit {
     }
     if (script)
       if (auto scripted = script(request, number)) return *std::move(scripted);
-    if (request.path == "/bybit/v5/market/kline") return json(klines(request));
+    if (request.path.starts_with("/bybit/v5/market/") && price_kind_of(request.path)) return json(klines(request));
     if (request.path == "/bybit/v5/market/time")
       return json(envelope(fmt::format(R"({{"timeSecond":"{}","timeNano":"{}000000"}})", kNow / 1'000, kNow)));
     if (request.path == "/bybit/v5/market/instruments-info") return json(instruments(request));
