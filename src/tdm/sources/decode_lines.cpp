@@ -1,15 +1,22 @@
 #include "tdm/sources/decode_lines.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
+#include <utility>
+
+#include "tdm/core/decimal.hpp"  // Decimal
 
 namespace tdm::sources {
 
+Line Events::begin(std::string_view kind) const { return {{"kind", kind}, {"line", line_}, {"exchange", exchange_}}; }
+
 Line Events::begin(std::string_view kind, std::string_view market, std::string_view symbol) const {
-  Line line{{"kind", kind}, {"line", line_}, {"exchange", exchange_}};
-  if (!symbol.empty()) {
-    line["market"] = market;
-    line["symbol"] = symbol;
-  }
+  const auto stated = [](std::string_view name) { return name.empty() ? Line(nullptr) : Line(name); };
+  auto line = begin(kind);
+  line["market"] = stated(market);
+  line["symbol"] = stated(symbol);
   return line;
 }
 
@@ -45,6 +52,14 @@ Line micros_or_null(const Json& value) {
 }
 
 void emit_instrument(const Events& events, const Instrument& instrument) {
+  const std::array<std::pair<std::string_view, const std::string&>, 3> numbers{
+      {{"tick_size", instrument.tick_size},
+       {"lot_size", instrument.lot_size},
+       {"contract_size", instrument.contract_size}}};
+  for (const auto& [name, value] : numbers)
+    if (!Decimal::parse(value))
+      return events.error(ErrorCode::corrupt_data,
+                          fmt::format("the instrument {} has {} missing or not a number", instrument.id.text(), name));
   const auto ms_or_null = [](std::optional<TimePoint> time) { return time ? Line(to_ms(*time)) : Line(nullptr); };
   auto line = events.begin("instrument", instrument.id.market.text(), instrument.id.symbol.text());
   line["base"] = instrument.base;

@@ -20,8 +20,10 @@ class Events {
       : exchange_{exchange}, request_{request}, line_{line}, sink_{sink} {}
 
   const DecodeRequest& request() const { return request_; }
-  // A line that begins with kind and number; `symbol` empty: an event of no instrument.
-  Line begin(std::string_view kind, std::string_view market = {}, std::string_view symbol = {}) const;
+  // A line that begins with kind and number, of no instrument.
+  Line begin(std::string_view kind) const;
+  // The same of an instrument; a market or symbol that nobody says is null.
+  Line begin(std::string_view kind, std::string_view market, std::string_view symbol) const;
   void emit(const Line& line) const;
   void error(ErrorCode code, std::string_view message) const;
   void error(const Error& failure) const { error(failure.code, failure.message); }

@@ -41,17 +41,19 @@ class TreeBuilder final : public nlohmann::json_sax<Json> {
     if (parents_.empty()) return &(root_ = std::move(value));
     auto& parent = *parents_.back();
     if (parent.is_array()) return &parent.emplace_back(std::move(value));
-    return &(parent[key_] = std::move(value));
+    const auto [at, is_new] = parent.get_ref<Json::object_t&>().try_emplace(key_, std::move(value));
+    // The same twice says nothing new; of two different values nobody knows which is meant.
+    return is_new || (at->second.is_primitive() && at->second == value) ? &at->second : nullptr;
   }
-  bool add(Json value) {
-    place(std::move(value));
-    return true;
-  }
+  bool add(Json value) { return place(std::move(value)) != nullptr || stop_at_key(); }
   bool open(Json container) {
     if (parents_.size() >= kMaxDepth) return stop(fmt::format("nested deeper than {}", kMaxDepth));
-    parents_.push_back(place(std::move(container)));
+    auto* placed = place(std::move(container));
+    if (placed == nullptr) return stop_at_key();
+    parents_.push_back(placed);
     return true;
   }
+  bool stop_at_key() { return stop(fmt::format("the key {} stands twice", to_line(Json(key_)))); }
   bool close() {
     parents_.pop_back();
     return true;
@@ -70,6 +72,9 @@ class TreeBuilder final : public nlohmann::json_sax<Json> {
 }  // namespace
 
 Result<Json> parse_json(std::string_view text) {
+  if (text.size() > kMaxJsonBytes)
+    return fail(ErrorCode::corrupt_data,
+                fmt::format("the answer is {} bytes long; more than {} are not read", text.size(), kMaxJsonBytes));
   Json root;
   TreeBuilder builder{root};
   if (!Json::sax_parse(text, &builder))

@@ -14,8 +14,10 @@ namespace tdm::sources {
 using Json = nlohmann::json;
 
 // A JSON document as a tree in which no number has lost a digit: integers stay integers, every other number is kept as
-// the text that was sent. corrupt_data when it is not JSON or nested deeper than kMaxDepth.
+// the text that was sent. corrupt_data when it is not JSON, is nested deeper than kMaxDepth, is larger than
+// kMaxJsonBytes, or says two things of one key.
 inline constexpr std::size_t kMaxDepth = 64;
+inline constexpr std::size_t kMaxJsonBytes = std::size_t{64} << 20;
 Result<Json> parse_json(std::string_view text);
 
 // The member `key` of an object; null when `parent` has none or is no object.

@@ -3,66 +3,76 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 
+#include "tdm/core/decimal.hpp"                     // Decimal
 #include "tdm/sources/binance/detail/protocol.hpp"  // kExchange, find_facts
 
 namespace tdm::sources::binance {
 namespace {
 
-bool is_level(const Json& level) {
-  return level.is_array() && level.size() >= 2 && text_of(level[0]) && text_of(level[1]);
-}
-
-// [["price","size"],...]; nothing when a level is none.
-std::optional<Line> levels_of(const Json& side) {
-  if (!side.is_array() || !std::ranges::all_of(side, is_level)) return std::nullopt;
-  auto levels = Line::array();
-  for (const auto& level : side) levels.push_back({*text_of(level[0]), *text_of(level[1])});
-  return levels;
-}
-
-const Json& first_of(const Json& parent, std::string_view key, std::string_view otherwise) {
-  const auto& value = member(parent, key);
-  return value.is_null() ? member(parent, otherwise) : value;
+bool is_zero(const Line& number) {
+  if (!number.is_string()) return false;
+  const auto decimal = Decimal::parse(number.get<std::string>());
+  return decimal && decimal->is_zero();
 }
 
 }  // namespace
 
-void emit_book(const Events& events, std::string_view symbol, std::string_view type, const Json& book,
-               const Json& time_ms) {
-  const auto bids = levels_of(first_of(book, "bids", "b"));
-  const auto asks = levels_of(first_of(book, "asks", "a"));
-  if (!bids || !asks)
-    return events.error(ErrorCode::corrupt_data, "an order book needs bids and asks with [price, size] levels");
-  if (symbol.empty()) return events.error(ErrorCode::invalid_argument, "the symbol is not stated: give the request");
+const std::vector<BarLength>& bar_lengths() {
+  static const auto lengths = [] {
+    std::vector<BarLength> all;
+    for (const auto timeframe : Timeframe::all()) all.emplace_back(timeframe);
+    all.emplace_back("1s", std::chrono::seconds{1}, std::chrono::seconds{1});
+    all.emplace_back("3d", std::chrono::days{3}, std::chrono::days{1});  // counted from the symbol's first day
+    return all;
+  }();
+  return lengths;
+}
+
+std::optional<BarLength> bar_length(std::string_view interval) {
+  const auto found = std::ranges::find(bar_lengths(), interval, &BarLength::name);
+  return found == bar_lengths().end() ? std::nullopt : std::optional{*found};
+}
+
+std::optional<std::string> perpetual_symbol(std::string_view market, std::string_view pair,
+                                            std::string_view contract_type) {
+  if (lower(contract_type) != "perpetual" && lower(contract_type) != "tradifi_perpetual") return std::nullopt;
+  return fmt::format("{}{}", pair, market == "coinm" ? "_PERP" : "");
+}
+
+void emit_book(const Events& events, std::string_view symbol, std::string_view type, const Json& book) {
+  const bool update = book.contains("u");  // of a stream; a snapshot has lastUpdateId
+  const bool long_names = book.contains("bids") || book.contains("asks");
+  Fields from{"an order book", book};
   auto line = events.begin("book", events.request().market, symbol);
   line["type"] = type;
-  line["time_us"] = micros_or_null(time_ms);
-  line["update_id"] = text_or_null(first_of(book, "lastUpdateId", "u"));
-  if (book.contains("U")) line["first_update_id"] = text_or_null(book["U"]);
-  if (book.contains("pu")) line["previous_update_id"] = text_or_null(book["pu"]);
-  line["bids"] = *bids;
-  line["asks"] = *asks;
-  events.emit(line);
+  // Matched where that is said, else when it was sent; a snapshot of spot says neither.
+  const auto matched = from.micros("T", Need::may);
+  const auto sent = from.micros("E", update ? Need::must : Need::may);
+  line["time_us"] = matched.is_null() ? sent : matched;
+  line["update_id"] = from.text(update ? "u" : "lastUpdateId");
+  if (book.contains("U")) line["first_update_id"] = from.text("U");
+  if (book.contains("pu")) line["previous_update_id"] = from.text("pu");
+  line["bids"] = from.levels(long_names ? "bids" : "b");
+  line["asks"] = from.levels(long_names ? "asks" : "a");
+  from.emit(events, line);
 }
 
 void emit_trade(const Events& events, std::string_view symbol, const Json& trade, const TradeKeys& keys) {
-  const auto time = micros_or_null(member(trade, keys.time));
-  const auto price = text_or_null(member(trade, keys.price));
-  const auto& maker = member(trade, keys.buyer_is_maker);
-  if (time.is_null() || price.is_null() || !maker.is_boolean())
-    return events.error(ErrorCode::corrupt_data,
-                        fmt::format("a trade needs {}, {} and {}", keys.time, keys.price, keys.buyer_is_maker));
-  if (symbol.empty()) return events.error(ErrorCode::invalid_argument, "the symbol is not stated: give the request");
+  Fields from{"a trade", trade};
   auto line = events.begin("trade", events.request().market, symbol);
-  line["time_us"] = time;
-  line["trade_id"] = text_or_null(member(trade, keys.id));
-  line["price"] = price;
-  line["size"] = text_or_null(member(trade, keys.size));
-  line["side"] = maker.get<bool>() ? "sell" : "buy";  // of the taker
-  if (const auto kind = text_of(trade, "X")) line["trade_type"] = *kind;
-  events.emit(line);
+  line["time_us"] = from.micros(keys.time);
+  line["trade_id"] = from.text(keys.id);
+  line["price"] = from.number(keys.price);
+  line["size"] = from.number(keys.size);
+  line["side"] = from.flag(keys.buyer_is_maker) == true ? "sell" : "buy";  // of the taker
+  if (trade.contains("X")) line["trade_type"] = from.text("X", Need::may);
+  // So Binance marks what was taken back.
+  if (is_zero(line["price"]) && is_zero(line["size"])) {
+    line["kind"] = "control";
+    line["event"] = "void_trade";
+  }
+  from.emit(events, line);
 }
 
 void decode(const DecodeRequest& request, std::string_view document, std::int64_t line, const LineSink& sink) {

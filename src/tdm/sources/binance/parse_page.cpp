@@ -21,10 +21,10 @@ Text usd_of(Text contracts, std::string_view contract_size, std::deque<std::stri
 }
 
 // Whether the bar ends where it should.
-bool ends_on_time(const KlineRow& row, Timeframe timeframe) {
-  if (!row.open_time) return true;
+bool ends_on_time(const KlineRow& row, std::optional<TimePoint> end) {
+  if (!end) return true;
   const auto stated = row.values[column::close_time] ? parse_ms(*row.values[column::close_time]) : std::nullopt;
-  return stated && *stated == timeframe.close_of(*row.open_time) - std::chrono::milliseconds{1};
+  return stated && *stated == *end - std::chrono::milliseconds{1};
 }
 
 class ExtraFields {
@@ -55,15 +55,14 @@ void add_samples(ExtraFields& extra, const KlineRow& row) {
   if (row.values[column::trades]) extra.add("samples", quoted(*row.values[column::trades]));
 }
 
-std::string extra_of(const KlineRow& row, const Series& series, bool counts_contracts) {
-  const auto timeframe = series.timeframe;
+std::string extra_of(const KlineRow& row, PriceKind price_kind, std::optional<TimePoint> end, bool counts_contracts) {
   ExtraFields extra;
-  if (series.price_kind != PriceKind::last) add_samples(extra, row);
+  if (price_kind != PriceKind::last) add_samples(extra, row);
   if (counts_contracts) {
     if (row.values[column::volume]) extra.add("contracts", quoted(*row.values[column::volume]));
     if (row.values[column::taker_volume]) extra.add("taker_buy_contracts", quoted(*row.values[column::taker_volume]));
   }
-  if (!row.close_time_json.empty() && !ends_on_time(row, timeframe)) extra.add("close_time", row.close_time_json);
+  if (!row.close_time_json.empty() && !ends_on_time(row, end)) extra.add("close_time", row.close_time_json);
   if (!row.unused_json.empty() && row.values[column::unused] != "0") extra.add("column_12", row.unused_json);
   extra.add(row.further);
   return std::move(extra).take();
@@ -73,9 +72,14 @@ std::string extra_of(const KlineRow& row, const Series& series, bool counts_cont
 
 SentRow sent_row(const KlineRow& row, const Series& series, std::string_view contract_size,
                  std::deque<std::string>& made) {
-  const auto* const market = find_facts(series.instrument.market.text());
-  const bool traded = series.price_kind == PriceKind::last;
-  const bool counts_contracts = traded && market != nullptr && market->counts_contracts;
+  const auto end = row.open_time ? std::optional{series.timeframe.close_of(*row.open_time)} : std::nullopt;
+  return sent_row(row, *find_facts(series.instrument.market.text()), series.price_kind, end, contract_size, made);
+}
+
+SentRow sent_row(const KlineRow& row, const MarketFacts& market, PriceKind price_kind, std::optional<TimePoint> end,
+                 std::string_view contract_size, std::deque<std::string>& made) {
+  const bool traded = price_kind == PriceKind::last;
+  const bool counts_contracts = traded && market.counts_contracts;
   const auto& from = row.values;
   SentRow sent;
   sent.open_time = row.open_time;
@@ -93,7 +97,7 @@ SentRow sent_row(const KlineRow& row, const Series& series, std::string_view con
     sent.values[7] = from[column::taker_quote_volume];
     sent.values[8] = usd_of(from[column::taker_volume], contract_size, made);
   }
-  sent.extra = extra_of(row, series, counts_contracts);
+  sent.extra = extra_of(row, price_kind, end, counts_contracts);
   sent.raw = row.raw;
   return sent;
 }

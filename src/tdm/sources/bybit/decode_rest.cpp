@@ -6,6 +6,7 @@
 #include "tdm/sources/bybit/detail/decode.hpp"
 #include "tdm/sources/bybit/detail/instrument_row.hpp"  // parse_instrument
 #include "tdm/sources/bybit/detail/reply.hpp"           // judge_reply
+#include "tdm/sources/decode_bars.hpp"                  // emit_empty_list
 
 namespace tdm::sources::bybit {
 namespace {
@@ -14,60 +15,58 @@ namespace {
 struct List {
   const Events& events;
   std::string market, symbol;  // of `result`; rows that name a symbol of their own win
-  const Json& time;            // of the envelope, in ms
+  const Json& document;        // its `time` is the exchange's clock, in ms
 
-  std::string symbol_of(const Json& row) const { return text_of(row, "symbol").value_or(symbol); }
+  Line begin(std::string_view kind, Fields& from) const {
+    const auto own = from.word("symbol", Need::may);
+    return events.begin(kind, market, own.empty() ? symbol : own);
+  }
 };
 
 using EmitRow = void (*)(const List& list, const Json& row);
 
 void emit_instrument_row(const List& list, const Json& row) {
+  Fields from{"an instrument", row};
+  for (const auto* key : {"launchTime", "deliveryTime"}) from.millis(key, Need::may);
+  for (const auto* key : {"status", "baseCoin", "quoteCoin"}) from.word(key);
+  if (from.failed()) return from.emit(list.events, {});
   const auto instrument = parse_instrument(row, list.market);
   instrument ? emit_instrument(list.events, *instrument) : list.events.error(instrument.error());
 }
 
 void emit_trade(const List& list, const Json& row) {
-  const auto time = micros_or_null(member(row, "time"));
-  const auto price = text_or_null(member(row, "price"));
-  if (time.is_null() || price.is_null())
-    return list.events.error(ErrorCode::corrupt_data, "a trade needs time and price");
-  auto line = list.events.begin("trade", list.market, list.symbol_of(row));
-  line["time_us"] = time;
-  line["trade_id"] = text_or_null(member(row, "execId"));
-  line["price"] = price;
-  line["size"] = text_or_null(member(row, "size"));
-  line["side"] = side_of(member(row, "side"));
-  line["sequence"] = text_or_null(member(row, "seq"));
-  line["block_trade"] = member(row, "isBlockTrade");
-  line["rpi_trade"] = member(row, "isRPITrade");
-  list.events.emit(line);
+  Fields from{"a trade", row};
+  auto line = list.begin("trade", from);
+  line["time_us"] = from.micros("time");
+  line["trade_id"] = from.text("execId");
+  line["price"] = from.number("price");
+  line["size"] = from.number("size");
+  line["side"] = side_of(from, "side");
+  line["sequence"] = from.text("seq", Need::may);
+  line["block_trade"] = from.flag("isBlockTrade", Need::may);
+  line["rpi_trade"] = from.flag("isRPITrade", Need::may);
+  from.emit(list.events, line);
 }
 
 void emit_funding(const List& list, const Json& row) {
-  const auto time = micros_or_null(member(row, "fundingRateTimestamp"));
-  const auto rate = text_or_null(member(row, "fundingRate"));
-  if (time.is_null() || rate.is_null())
-    return list.events.error(ErrorCode::corrupt_data, "a funding needs fundingRateTimestamp and fundingRate");
-  auto line = list.events.begin("funding", list.market, list.symbol_of(row));
-  line["time_us"] = time;
-  line["funding_rate"] = rate;
-  list.events.emit(line);
+  Fields from{"a funding", row};
+  auto line = list.begin("funding", from);
+  line["time_us"] = from.micros("fundingRateTimestamp");
+  line["funding_rate"] = from.number("fundingRate");
+  from.emit(list.events, line);
 }
 
 void emit_open_interest(const List& list, const Json& row) {
-  const auto time = micros_or_null(member(row, "timestamp"));
-  const auto both_sides = text_or_null(member(row, "openInterest"));
-  if (time.is_null() || both_sides.is_null())
-    return list.events.error(ErrorCode::corrupt_data, "an open interest needs timestamp and openInterest");
-  auto line = list.events.begin("open_interest", list.market, list.symbol_of(row));
-  line["time_us"] = time;
-  line["open_interest"] = both_sides;
-  line["single_open_interest"] = text_or_null(member(row, "singleOpenInterest"));
-  list.events.emit(line);
+  Fields from{"an open interest", row};
+  auto line = list.begin("open_interest", from);
+  line["time_us"] = from.micros("timestamp");
+  line["open_interest"] = from.number("openInterest");  // of both sides
+  line["single_open_interest"] = from.number("singleOpenInterest", Need::may);
+  from.emit(list.events, line);
 }
 
 void emit_ticker_row(const List& list, const Json& row) {
-  emit_ticker(list.events, list.market, "snapshot", row, list.time);
+  emit_ticker(list.events, list.market, "snapshot", row, list.document, "time");
 }
 
 struct Endpoint {
@@ -99,11 +98,7 @@ bool is_kline(std::string_view target, const Json& list) {
 
 void decode_list(const List& list, const Json& rows) {
   const auto* endpoint = find_endpoint(list.events.request().target, rows);
-  if (rows.empty()) {
-    auto line = list.events.begin("control", list.market, list.symbol);
-    line["event"] = "empty_list";
-    return list.events.emit(line);
-  }
+  if (rows.empty()) return emit_empty_list(list.events, list.market, list.symbol);
   if (endpoint == nullptr)
     return list.events.error(ErrorCode::invalid_argument, "the rows are of no known endpoint: give the request");
   for (const auto& row : rows) endpoint->emit(list, row);
@@ -111,10 +106,11 @@ void decode_list(const List& list, const Json& rows) {
 
 void decode_time(const Events& events, const Json& result) {
   const auto nanos = integer_of(member(result, "timeNano"));
-  const auto seconds = integer_of(member(result, "timeSecond"));
+  if (!nanos || *nanos <= 0)
+    return events.error(ErrorCode::corrupt_data, "a server time needs timeNano, a number of nanoseconds");
   auto line = events.begin("control");
   line["event"] = "server_time";
-  line["time_us"] = nanos ? *nanos / 1'000 : seconds.value_or(0) * 1'000'000;
+  line["time_us"] = *nanos / 1'000;
   events.emit(line);
 }
 
@@ -142,13 +138,14 @@ void decode_rest(const Events& events, std::string_view text) {
   if (result.contains("timeSecond")) return decode_time(events, result);
   const auto stated = text_of(result, "category").value_or(std::string{target_parameter(target, "category")});
   const auto market = stated.empty() ? events.request().market : stated;
-  if (result.contains("b") && result.contains("a"))
-    return emit_book(events, market, "snapshot", result, {member(result, "ts"), member(result, "cts")});
+  if (!is_recorded_market(market))
+    return events.error(ErrorCode::corrupt_data, fmt::format("category '{}' is not known", market));
+  if (result.contains("b") && result.contains("a")) return emit_book(events, market, "snapshot", result, result);
   const auto& rows = member(result, "list");
   if (!rows.is_array()) return events.error(ErrorCode::corrupt_data, "result.list is missing");
   if (is_kline(target, rows)) return decode_klines(events, text);
   const auto symbol = text_of(result, "symbol").value_or(std::string{target_parameter(target, "symbol")});
-  decode_list({events, market, symbol, member(*document, "time")}, rows);
+  decode_list({events, market, symbol, *document}, rows);
 }
 
 }  // namespace tdm::sources::bybit

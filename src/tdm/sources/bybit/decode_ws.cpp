@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
-#include "tdm/core/decimal.hpp"  // Decimal
 #include "tdm/sources/bybit/detail/decode.hpp"
 #include "tdm/sources/bybit/detail/protocol.hpp"  // timeframe_of
+#include "tdm/sources/decode_bars.hpp"            // begin_bar
 
 namespace tdm::sources::bybit {
 namespace {
@@ -15,65 +15,57 @@ struct Message {
 
   const std::string& market() const { return events.request().market; }
   const Json& data() const { return member(json, "data"); }
-  std::string type() const { return text_of(json, "type").value_or("snapshot"); }
+  std::string type() const { return text_of(json, "type").value_or(""); }
 };
 
 void decode_bar(const Message& message, const Json& row) {
+  Fields from{"a bar", row};
   const auto timeframe = timeframe_of(message.argument);
-  if (!timeframe)
-    return message.events.error(ErrorCode::corrupt_data, fmt::format("interval '{}' is not known", message.argument));
-  const auto start = text_of(row, "start");
-  const auto open_time = start ? parse_ms(*start) : std::nullopt;
-  const auto& confirm = member(row, "confirm");
-  if (!open_time || !confirm.is_boolean())
-    return message.events.error(ErrorCode::corrupt_data, "a bar needs start and confirm");
-  for (const auto* name : {"open", "high", "low", "close"}) {
-    const auto text = text_of(row, name);
-    if (!text || !Decimal::parse(*text))
-      return message.events.error(ErrorCode::corrupt_data, fmt::format("{} is missing or not a number", name));
-  }
+  const auto open_time = from.time("start");
+  from.require(timeframe.has_value(), fmt::format("has interval '{}', which is not known", message.argument));
+  from.require(!timeframe || !open_time || timeframe->on_grid(*open_time), "has a start that is not on its grid");
+  from.require(!message.subject.empty(), "needs a symbol in its topic");
+  if (from.failed()) return from.emit(message.events, {});
+
   const bool inverse = message.market() == "inverse";
-  auto line = message.events.begin("bar", message.market(), message.subject);
-  line["price_kind"] = "last";
-  line["timeframe"] = timeframe->name();
-  line["open_time"] = to_ms(*open_time);
-  line["close_time"] = to_ms(timeframe->close_of(*open_time));
-  for (const auto* name : {"open", "high", "low", "close"}) line[name] = text_or_null(member(row, name));
-  line["volume"] = text_or_null(member(row, inverse ? "turnover" : "volume"));
-  line["quote_volume"] = text_or_null(member(row, inverse ? "volume" : "turnover"));
+  BarMeaning meaning{.market = message.market(), .symbol = message.subject, .channel = "ws"};
+  meaning.length.emplace(*timeframe);
+  auto line = begin_bar(message.events, meaning, *open_time);
+  for (const auto* name : {"open", "high", "low", "close"}) line[name] = from.number(name);
+  line["volume"] = from.number(inverse ? "turnover" : "volume");
+  line["quote_volume"] = from.number(inverse ? "volume" : "turnover");
   line["trade_count"] = nullptr;
   line["taker_buy_volume"] = nullptr;
   line["taker_buy_quote_volume"] = nullptr;
-  line["closed"] = confirm.get<bool>();
-  line["channel"] = "ws";
-  message.events.emit(line);
+  line["closed"] = from.flag("confirm");
+  line["channel"] = meaning.channel;
+  from.emit(message.events, line);
 }
 
 void decode_trade(const Message& message, const Json& row) {
-  const auto time = micros_or_null(member(row, "T"));
-  const auto price = text_or_null(member(row, "p"));
-  if (time.is_null() || price.is_null()) return message.events.error(ErrorCode::corrupt_data, "a trade needs T and p");
+  Fields from{"a trade", row};
   // Options of one coin share a topic: the row names the instrument.
-  auto line = message.events.begin("trade", message.market(), text_of(row, "s").value_or(message.subject));
-  line["time_us"] = time;
-  line["trade_id"] = text_or_null(member(row, "i"));
-  line["price"] = price;
-  line["size"] = text_or_null(member(row, "v"));
-  line["side"] = side_of(member(row, "S"));
-  line["sequence"] = text_or_null(member(row, "seq"));
-  line["block_trade"] = member(row, "BT");
-  line["rpi_trade"] = member(row, "RPI");
-  message.events.emit(line);
+  auto line = message.events.begin("trade", message.market(), from.word("s"));
+  line["time_us"] = from.micros("T");
+  line["trade_id"] = from.text("i");
+  line["price"] = from.number("p");
+  line["size"] = from.number("v");
+  line["side"] = side_of(from, "S");
+  line["sequence"] = from.text("seq", Need::may);
+  line["block_trade"] = from.flag("BT", Need::may);
+  line["rpi_trade"] = from.flag("RPI", Need::may);
+  from.emit(message.events, line);
 }
 
 void decode_liquidation(const Message& message, const Json& row) {
-  auto line = message.events.begin("control", message.market(), text_of(row, "s").value_or(message.subject));
+  Fields from{"a liquidation", row};
+  auto line = message.events.begin("control", message.market(), from.word("s"));
   line["event"] = "liquidation";
-  line["time_us"] = micros_or_null(member(row, "T"));
-  line["position_side"] = side_of(member(row, "S"));  // of the position that was closed, not of the order
-  line["bankruptcy_price"] = text_or_null(member(row, "p"));
-  line["size"] = text_or_null(member(row, "v"));
-  message.events.emit(line);
+  line["time_us"] = from.micros("T");
+  line["position_side"] = side_of(from, "S");  // of the position that was closed, not of the order
+  line["bankruptcy_price"] = from.number("p");
+  line["size"] = from.number("v");
+  from.emit(message.events, line);
 }
 
 using DecodeRow = void (*)(const Message& message, const Json& row);
@@ -91,10 +83,9 @@ void decode_topic(const Message& message) {
   if (message.kind == "publicTrade") return decode_rows(message, decode_trade);
   if (message.kind == "allLiquidation") return decode_rows(message, decode_liquidation);
   if (message.kind == "orderbook")
-    return emit_book(message.events, message.market(), message.type(), message.data(),
-                     {member(message.json, "ts"), member(message.json, "cts")});
+    return emit_book(message.events, message.market(), message.type(), message.data(), message.json);
   if (message.kind == "tickers")
-    return emit_ticker(message.events, message.market(), message.type(), message.data(), member(message.json, "ts"));
+    return emit_ticker(message.events, message.market(), message.type(), message.data(), message.json, "ts");
   message.events.error(ErrorCode::invalid_argument, fmt::format("topic '{}' is not known", message.topic));
 }
 
@@ -117,18 +108,20 @@ Message split_topic(const Events& events, const Json& json, std::string topic) {
 
 // Acknowledgements and pongs: the shapes differ by category, and a pong of linear says op "ping".
 void decode_control(const Events& events, const Json& json) {
-  const auto op = text_of(json, "op").value_or("");
-  const auto said = text_of(json, "ret_msg").value_or("");
+  Fields from{"an answer to a request", json};
+  const auto op = from.word("op", Need::may);
+  const auto said = from.word("ret_msg", Need::may);
+  const auto success = from.flag("success", Need::may);
   const bool pong = op == "pong" || said == "pong";
   if (!pong && !json.contains("success"))
-    return events.error(ErrorCode::corrupt_data, "a message needs a topic or an op");
+    return events.error(ErrorCode::corrupt_data, "a message needs a topic, or an op and its success");
   auto line = events.begin("control");
   line["event"] = pong ? "pong" : op.empty() ? "subscribe" : op;
-  line["success"] = pong && !json.contains("success") ? Json(true) : member(json, "success");
+  line["success"] = pong && success.is_null() ? Line(true) : success;
   if (!said.empty() && !pong) line["message"] = said;
-  if (const auto id = text_of(json, "req_id")) line["request_id"] = *id;
+  if (const auto id = from.word("req_id", Need::may); !id.empty()) line["request_id"] = id;
   if (const auto& data = member(json, "data"); data.is_object()) line["data"] = data;
-  events.emit(line);
+  from.emit(events, line);
 }
 
 }  // namespace

@@ -80,13 +80,14 @@ bool read_result_field(KlineDocument& document, std::string_view key, ondemand::
 
 bool read_result(KlineDocument& document, ondemand::value value) {
   if (value.type().value() != ondemand::json_type::object) return false;
-  bool has_list = false;
+  int lists = 0;
   auto object = value.get_object().value();
   for (auto field : object) {
     const auto key = field.unescaped_key().value();
-    has_list |= read_result_field(document, key, field.value().value());
+    lists += read_result_field(document, key, field.value().value()) ? 1 : 0;
   }
-  return has_list;
+  if (lists > 1) throw WrongShape{"result.list stands twice"};
+  return lists == 1;
 }
 
 std::int64_t read_code(ondemand::value value) {
@@ -113,24 +114,25 @@ bool read_envelope_field(std::optional<Envelope>& envelope, std::string_view key
 }
 
 void read_document(KlineDocument& document, ondemand::document& json) {
-  bool has_list = false;
-  bool has_code = false;
+  int lists = 0;
+  int codes = 0;
   auto object = json.get_object().value();
   for (auto field : object) {
     const auto key = field.unescaped_key().value();
     auto value = field.value().value();
-    has_code |= key == "retCode";
+    codes += key == "retCode" ? 1 : 0;
     if (key == "result") {
-      has_list |= read_result(document, value);
+      lists += read_result(document, value) ? 1 : 0;
     } else if (!read_envelope_field(document.envelope, key, value)) {
-      has_list |= read_result_field(document, key, value);
+      lists += read_result_field(document, key, value) ? 1 : 0;
     }
   }
   require_end(json);
-  if (document.envelope && !has_code) throw WrongShape{"retCode is missing"};
+  if (document.envelope && codes == 0) throw WrongShape{"retCode is missing"};
+  if (codes > 1 || lists > 1) throw WrongShape{"retCode or result.list stands twice"};
   if (document.envelope && document.envelope->code != 0) {
     document.rows.clear();
-  } else if (!has_list) {
+  } else if (lists == 0) {
     throw WrongShape{"result.list is missing"};
   }
 }

@@ -1,19 +1,11 @@
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "tdm/sources/bybit/detail/parse.hpp"
 
 namespace tdm::sources::bybit {
 namespace {
-
-SentRow sent_row(const KlineRow& row, std::string_view market) {
-  const auto volumes = volumes_of(row, market);
-  SentRow sent;
-  sent.open_time = row.open_time;
-  sent.values = {row.values[0], row.values[1], row.values[2], row.values[3], volumes.base, volumes.quote};
-  sent.extra = row.extra;
-  sent.raw = row.raw;
-  return sent;
-}
 
 Result<void> check_identity(const KlineDocument& document, const Series& series) {
   const auto& instrument = series.instrument;
@@ -28,9 +20,16 @@ Result<void> check_identity(const KlineDocument& document, const Series& series)
 
 }  // namespace
 
-Volumes volumes_of(const KlineRow& row, std::string_view market) {
-  if (market == "inverse") return {row.values[5], row.values[4]};
-  return {row.values[4], row.values[5]};
+SentRow sent_row(const KlineRow& row, std::string_view market) {
+  auto base = row.values[4];
+  auto quote = row.values[5];
+  if (market == "inverse") std::swap(base, quote);
+  SentRow sent;
+  sent.open_time = row.open_time;
+  sent.values = {row.values[0], row.values[1], row.values[2], row.values[3], base, quote};
+  sent.extra = row.extra;
+  sent.raw = row.raw;
+  return sent;
 }
 
 Result<ParsedPage> parse_page(std::string_view body, const Series& series, const PageRequest& request,

@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <string_view>
 
-#include "tdm/sources/connector.hpp"     // DecodeRequest, LineSink
-#include "tdm/sources/decode_lines.hpp"  // Events, Line
-#include "tdm/sources/json_text.hpp"     // Json
+#include "tdm/sources/connector.hpp"      // DecodeRequest, LineSink
+#include "tdm/sources/decode_bars.hpp"    // BarLength
+#include "tdm/sources/decode_fields.hpp"  // Events, Fields, Line
 
 // What a recording means, one JSON object per event (`tdm decode`). Documents go through the parsers of the connector,
 // so what is printed is what would be stored.
@@ -18,9 +18,17 @@ void decode_rest(const Events& events, std::string_view document);
 void decode_klines(const Events& events, std::string_view document);
 void decode_ws(const Events& events, const Json& message);
 
-// Shared by both channels. Each writes one line; a field that the event needs and does not have gives an error line.
-void emit_book(const Events& events, std::string_view symbol, std::string_view type, const Json& book,
-               const Json& time_ms);
+// "1m" ... "1M", and "1s" and "3d", which only Binance has.
+std::optional<BarLength> bar_length(std::string_view interval);
+const std::vector<BarLength>& bar_lengths();
+
+// The instrument of a continuous contract: its pair, while the contract is the perpetual one. Nothing for the contracts
+// that change: they are no instrument.
+std::optional<std::string> perpetual_symbol(std::string_view market, std::string_view pair,
+                                            std::string_view contract_type);
+
+// Shared by both channels; each writes one line. A symbol that nobody says is empty.
+void emit_book(const Events& events, std::string_view symbol, std::string_view type, const Json& book);
 // The keys of a trade differ between REST, its aggregates and the streams.
 struct TradeKeys {
   std::string_view id, price, size, time, buyer_is_maker;

@@ -6,11 +6,12 @@
 #include <string_view>
 #include <vector>
 
-#include "tdm/core/instrument.hpp"               // Instrument, Series
-#include "tdm/sources/binance/detail/kline.hpp"  // KlineRow
-#include "tdm/sources/connector.hpp"             // Page, PageRequest
-#include "tdm/sources/json_text.hpp"             // Json
-#include "tdm/sources/page_rows.hpp"             // SentRow
+#include "tdm/core/instrument.hpp"                  // Instrument, Series
+#include "tdm/sources/binance/detail/kline.hpp"     // KlineRow
+#include "tdm/sources/binance/detail/protocol.hpp"  // MarketFacts
+#include "tdm/sources/connector.hpp"                // Page, PageRequest
+#include "tdm/sources/json_text.hpp"                // Json
+#include "tdm/sources/page_rows.hpp"                // SentRow
 
 // From Binance's answers to our values. Pure: text in, values out.
 namespace tdm::sources::binance {
@@ -32,6 +33,9 @@ Result<Page> parse_page(std::string_view body, const Series& series, const PageR
 // index or premium price was sampled from.
 SentRow sent_row(const KlineRow& row, const Series& series, std::string_view contract_size,
                  std::deque<std::string>& made);
+// The same for a bar that should end at `end`; nothing: that is not known.
+SentRow sent_row(const KlineRow& row, const MarketFacts& market, PriceKind price_kind, std::optional<TimePoint> end,
+                 std::string_view contract_size, std::deque<std::string>& made);
 
 Result<TimePoint> parse_server_time(std::string_view body);
 

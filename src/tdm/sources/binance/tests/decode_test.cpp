@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tdm/sources/binance/tests/support.hpp"
+#include "tdm/sources/binance/tests/synthetic_frames.hpp"
 
 namespace tdm::sources::binance {
 namespace {
@@ -58,7 +59,35 @@ TEST(Decode, TheTimeframeShowsInTheEnds) {
   EXPECT_EQ(line["timeframe"], "1M");
   EXPECT_EQ(line["assumed"], json{"timeframe"});
   EXPECT_EQ(only({"spot", "rest", "/api/v3/klines?symbol=X"}, R"([[60000,"1","1","1","1","1"]])")["kind"], "error");
-  EXPECT_EQ(only({"spot", "rest", ""}, R"([[60000,"1","1","1","1","1",119999]])")["code"], "invalid_argument");
+}
+
+// What nobody says is null; what a volume means without it is not guessed.
+TEST(Decode, WithoutTheRequestTheSymbolIsUnknown) {
+  constexpr std::string_view kRows = R"([[60000,"1","1","1","1","1",119999]])";
+  const auto line = only({"spot", "rest", ""}, kRows);
+  EXPECT_EQ(line["kind"], "bar");
+  EXPECT_EQ(line["symbol"], nullptr);
+  EXPECT_EQ(only({"coinm", "rest", ""}, kRows)["code"], "invalid_argument");
+  const auto book = only({"spot", "ws", ""}, R"({"lastUpdateId":1,"bids":[],"asks":[]})");
+  EXPECT_EQ(book["kind"], "book");
+  EXPECT_EQ(book["symbol"], nullptr);
+}
+
+TEST(Decode, IntervalsThatOnlyBinanceHas) {
+  const auto days = lines_of(
+      {"spot", "rest", ""},
+      R"([[1514764800000,"1","1","1","1","1",1515023999999,"2",3,"4","5","0"],[1515024000000,"1","1","1","1","1",1515283199999,"2",3,"4","5","0"]])");
+  ASSERT_EQ(days.size(), 2U);
+  EXPECT_EQ(days[0]["timeframe"], "3d");
+  EXPECT_EQ(days[0]["close_time"], 1515024000000);
+  EXPECT_FALSE(days[0].contains("extra"));
+  EXPECT_EQ(only({"spot", "rest", "/api/v3/klines?symbol=X&interval=1s"},
+                 R"([[1000,"1","1","1","1","1",1999,"2",3,"4","5","0"]])")["close_time"],
+            2'000);
+  EXPECT_EQ(only({"spot", "rest", "/api/v3/klines?symbol=X&interval=1h"},
+                 R"([[60000,"1","1","1","1","1",119999,"2",3,"4","5","0"]])")["kind"],
+            "error")
+      << "not on the grid";
 }
 
 TEST(Decode, CoinmBarsAreInOurUnits) {
@@ -90,9 +119,11 @@ TEST(Decode, ThePriceKindStandsInTheRequest) {
 TEST(Decode, InstrumentsTimeBooksAndTrades) {
   const auto instrument = only(
       {"usdm", "rest", ""},
-      R"({"symbols":[{"symbol":"BTCUSDT","status":"TRADING","contractType":"PERPETUAL","onboardDate":1569398400000}]})");
+      R"({"symbols":[{"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT","contractType":"PERPETUAL","onboardDate":1569398400000,"filters":[{"filterType":"PRICE_FILTER","tickSize":"0.10"},{"filterType":"LOT_SIZE","stepSize":"0.001"}]}]})");
   EXPECT_EQ(instrument["kind"], "instrument");
   EXPECT_EQ(instrument["launch_time"], 1569398400000);
+  EXPECT_EQ(instrument["lot_size"], "0.001");
+  EXPECT_EQ(only({"usdm", "rest", ""}, R"({"symbols":[{"symbol":"BTCUSDT","status":"TRADING"}]})")["kind"], "error");
   EXPECT_EQ(only({"spot", "rest", ""}, R"({"serverTime":1499827319559})")["time_us"], 1499827319559000);
   const auto book = only({"spot", "rest", "/api/v3/depth?symbol=NKNUSDT"},
                          R"({"lastUpdateId":499869752,"bids":[["0.352","672.0"]],"asks":[]})");
@@ -118,6 +149,9 @@ TEST(Decode, ErrorsAreSaid) {
     EXPECT_EQ(line["kind"], "error") << document;
     EXPECT_TRUE(line.contains("code") && line.contains("message")) << document;
   }
+  for (const auto* target : {"/api/v3/uiKlines?symbol=X&interval=1m",
+                             "/fapi/v1/continuousKlines?pair=X&contractType=NEXT_QUARTER&interval=1m"})
+    EXPECT_EQ(only({"usdm", "rest", target}, R"([[60000,"1","1","1","1","1",119999]])")["kind"], "error") << target;
   EXPECT_EQ(only({"linear", "rest", ""}, "[]")["code"], "invalid_argument");
   EXPECT_EQ(only({"spot", "smoke", ""}, "[]")["code"], "invalid_argument");
   EXPECT_EQ(only(kKlines, "[]")["event"], "empty_list");
@@ -152,6 +186,84 @@ TEST(Decode, StreamEvents) {
   for (const auto* document : {"7", "[]", "{}", R"({"e":"novel","s":"A"})", R"({"e":"kline","s":"A","k":{}})",
                                R"({"e":"depthUpdate","s":"A"})", R"({"e":"trade","s":"A"})"})
     EXPECT_EQ(only(kWs, document)["kind"], "error") << document;
+}
+
+std::vector<json> lines_of_frame(std::string_view name) {
+  const auto& frame = testing::frame(name);
+  return lines_of(frame.request, frame.text);
+}
+
+TEST(Decode, MarksFundingsAndOpenInterests) {
+  const auto mark = lines_of_frame("mark")[0];
+  EXPECT_EQ(mark["kind"], "ticker");
+  EXPECT_EQ(mark["mark_price"], "11793.63104562");
+  EXPECT_EQ(mark["index_price"], "11781.80495970");
+  EXPECT_EQ(mark["funding_rate"], "0.00038246");
+  EXPECT_EQ(mark["next_funding_time"], 1597392000000);
+  EXPECT_EQ(mark["time_us"], 1597370495002000);
+  const auto delivery = lines_of_frame("mark of a delivery contract")[0];
+  EXPECT_EQ(delivery["funding_rate"], nullptr);
+  EXPECT_EQ(delivery["next_funding_time"], nullptr);
+  const auto fundings = lines_of_frame("funding");
+  ASSERT_EQ(fundings.size(), 2U);
+  EXPECT_EQ(fundings[0]["kind"], "funding");
+  EXPECT_EQ(fundings[0]["funding_rate"], "-0.03750000");
+  EXPECT_EQ(fundings[0]["time_us"], 1570608000003000);
+  EXPECT_EQ(fundings[0]["mark_price"], nullptr);
+  EXPECT_EQ(fundings[1]["mark_price"], "34287.54619963");
+  EXPECT_EQ(lines_of_frame("funding interval")[0]["funding_interval_hours"], "4");
+  const auto open = lines_of_frame("open interest")[0];
+  EXPECT_EQ(open["kind"], "open_interest");
+  EXPECT_EQ(open["open_interest"], "10659.509");
+  EXPECT_EQ(open["symbol"], "BTCUSDT");
+  EXPECT_EQ(lines_of_frame("open interest in contracts")[0]["unit"], "contracts");
+  EXPECT_EQ(lines_of_frame("open interest over time")[0]["open_interest_value"], "150570784.07809979");
+  const auto stream = lines_of_frame("stream of marks")[0];
+  EXPECT_EQ(stream["mark_price"], "11794.15000000");
+  EXPECT_EQ(stream["next_funding_time"], 1562306400000);
+  EXPECT_EQ(lines_of_frame("stream of a pair's marks").size(), 2U);
+}
+
+TEST(Decode, Tickers) {
+  EXPECT_EQ(lines_of_frame("day")[0]["volume_24h"], "8913.30000000");
+  EXPECT_EQ(lines_of_frame("day")[0]["time_us"], 1499869899040000);
+  const auto contracts = lines_of_frame("day of contracts")[0];
+  EXPECT_EQ(contracts["volume_24h"], "93.8");
+  EXPECT_EQ(contracts["contracts_24h"], "8913");
+  EXPECT_EQ(lines_of_frame("best")[0]["ask_size"], "9.00000000");
+  EXPECT_EQ(lines_of_frame("price")[0]["last_price"], "4.00000200");
+  EXPECT_EQ(lines_of_frame("stream of a day")[0]["last_price"], "0.0025");
+  EXPECT_EQ(lines_of_frame("stream of small days")[0]["volume_24h"], "33264343847.22378500");
+}
+
+TEST(Decode, BarsOfOtherPricesHaveNoVolume) {
+  for (const auto& [name, kind, symbol] :
+       std::vector<std::array<std::string, 3>>{{"mark bars", "mark", "BTCUSDT"},
+                                               {"index bars", "index", "BTCUSD"},
+                                               {"premium bars", "premium", "BTCUSDT"},
+                                               {"stream of mark bars", "mark", "BTCUSD_PERP"},
+                                               {"stream of index bars", "index", "BTCUSD"}}) {
+    const auto line = lines_of_frame(name)[0];
+    EXPECT_EQ(line["price_kind"], kind) << name;
+    EXPECT_EQ(line["symbol"], symbol) << name;
+    EXPECT_EQ(line["volume"], nullptr) << name;
+    EXPECT_EQ(line["trade_count"], nullptr) << name;
+  }
+  const auto perpetual = lines_of_frame("bars of the perpetual contract")[0];
+  EXPECT_EQ(perpetual["symbol"], "BTCUSD_PERP");
+  EXPECT_EQ(perpetual["quote_volume"], "164500");
+  EXPECT_EQ(lines_of_frame("stream of continuous bars")[0]["symbol"], "BTCUSDT");
+}
+
+TEST(Decode, WhatTheStreamsNameSays) {
+  const auto spot = lines_of_frame("top of a spot book")[0];
+  EXPECT_EQ(spot["type"], "snapshot");
+  EXPECT_EQ(spot["symbol"], "BNBBTC");
+  EXPECT_EQ(lines_of_frame("top of a futures book")[0]["type"], "snapshot");
+  EXPECT_EQ(lines_of_frame("stream in microseconds")[0]["time_us"], 1741046401499812);
+  EXPECT_EQ(lines_of_frame("taken back")[0]["event"], "void_trade");
+  EXPECT_EQ(lines_of_frame("stream of liquidations")[0]["side"], "sell");
+  EXPECT_EQ(lines_of_frame("notice")[0]["event"], "server_shutdown");
 }
 
 TEST(Decode, SurvivesAnyCut) {

@@ -1,71 +1,31 @@
 #pragma once
 
 #include <fmt/format.h>
-#include <gtest/gtest.h>
 
-#include <functional>
-#include <memory>
-#include <mutex>
-#include <optional>
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "tdm/core/timeframe.hpp"                   // Timeframe
-#include "tdm/net/http_server.hpp"                  // HttpServer
 #include "tdm/sources/binance/detail/protocol.hpp"  // market_of_path
+#include "tests/support/scripted_exchange.hpp"      // ScriptedExchange
 
 namespace tdm::sources::binance::testing {
 
 // The few endpoints that the connector asks, on loopback under /binance: spot and usdm give the oldest rows of a
 // window, coinm the newest and of 200 days at most. The last row is open. A script may answer first.
-class FakeBinance {
+class FakeBinance : public support::ScriptedExchange {
  public:
-  // The n-th request (from 0); nothing: the ordinary answer.
-  using Script = std::function<std::optional<net::ServerReply>(const net::ServerRequest& request, int number)>;
-
   static constexpr std::int64_t kFirstBar = 1'672'531'200'000;  // 2023-01-01
   static constexpr std::int64_t kNow = 1'673'500'010'123;
 
-  FakeBinance() {
-    auto server = net::HttpServer::start({}, [this](const net::ServerRequest& request) { return answer(request); });
-    if (!server) throw std::runtime_error{server.error().message};
-    server_ = *std::move(server);
-  }
-
-  std::string base_url() const { return fmt::format("http://127.0.0.1:{}/binance", server_->port()); }
-
-  void set_script(Script script) {
-    const std::lock_guard guard{mutex_};
-    script_ = std::move(script);
-  }
-  std::vector<std::string> targets() const {
-    const std::lock_guard guard{mutex_};
-    return targets_;
-  }
-  std::size_t asked(std::string_view part) const {
-    std::size_t count = 0;
-    for (const auto& target : targets()) count += target.contains(part) ? 1 : 0;
-    return count;
-  }
+  FakeBinance() : ScriptedExchange{"/binance", ordinary} {}
 
   static std::string close_text(std::int64_t open_ms) { return fmt::format("{}.50", 100 + open_ms / 60'000 % 89); }
 
-  static net::ServerReply json(std::string body, int status = 200, net::Headers headers = {}) {
-    net::ServerReply reply;
-    reply.status = status;
-    reply.headers = std::move(headers);
-    reply.headers.emplace_back("Content-Type", "application/json");
-    reply.body = std::move(body);
-    return reply;
-  }
   static net::ServerReply error(int code, std::string_view message, int status = 400, net::Headers headers = {}) {
     return json(fmt::format(R"({{"code":{},"msg":"{}"}})", code, message), status, std::move(headers));
-  }
-  static std::string parameter(const net::ServerRequest& request, std::string_view name) {
-    for (const auto& [key, value] : request.query)
-      if (key == name) return value;
-    return {};
   }
   // The ordinary answer, for scripts that change a part of it.
   static net::ServerReply ordinary(const net::ServerRequest& request) {
@@ -122,25 +82,6 @@ class FakeBinance {
         default_quota(market.pool), symbol(fmt::format("BTC{}", suffix), "TRADING"),
         symbol(fmt::format("OLD{}", suffix), "BREAK"));
   }
-
-  net::ServerReply answer(const net::ServerRequest& request) {
-    Script script;
-    int number = 0;
-    {
-      const std::lock_guard guard{mutex_};
-      number = static_cast<int>(targets_.size());
-      targets_.push_back(request.target);
-      script = script_;
-    }
-    if (script)
-      if (auto scripted = script(request, number)) return *std::move(scripted);
-    return ordinary(request);
-  }
-
-  mutable std::mutex mutex_;
-  Script script_;
-  std::vector<std::string> targets_;
-  std::unique_ptr<net::HttpServer> server_;  // last: its threads use the others
 };
 
 }  // namespace tdm::sources::binance::testing

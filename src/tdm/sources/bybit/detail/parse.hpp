@@ -8,7 +8,7 @@
 #include "tdm/core/instrument.hpp"             // Instrument, Series
 #include "tdm/sources/bybit/detail/kline.hpp"  // KlineDocument
 #include "tdm/sources/connector.hpp"           // Page, PageRequest
-#include "tdm/sources/page_rows.hpp"           // set_exchange_time
+#include "tdm/sources/page_rows.hpp"           // SentRow, set_exchange_time
 
 // From Bybit's answers to our values. Pure: text in, values out.
 namespace tdm::sources::bybit {
@@ -23,11 +23,8 @@ struct ParsedPage {
 Result<ParsedPage> parse_page(std::string_view body, const Series& series, const PageRequest& request,
                               TimePoint received_at);
 
-// The row's volume and turnover in our units: on inverse, volume is USD and turnover base coin.
-struct Volumes {
-  std::optional<std::string_view> base, quote;
-};
-Volumes volumes_of(const KlineRow& row, std::string_view market);
+// A row in our columns and units: on inverse, volume is USD and turnover base coin.
+SentRow sent_row(const KlineRow& row, std::string_view market);
 
 Result<TimePoint> parse_server_time(std::string_view body);
 

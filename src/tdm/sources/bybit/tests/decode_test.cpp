@@ -143,6 +143,33 @@ TEST(Decode, TradesKeepTheirIdAsText) {
   EXPECT_EQ(line["market"], "spot");
 }
 
+TEST(Decode, ATickerInNumbersAndTimes) {
+  const auto line = only(
+      kWs,
+      R"({"topic":"tickers.BTCUSDT","type":"snapshot","data":{"symbol":"BTCUSDT","lastPrice":"86346.90","markPrice":"86346.90","indexPrice":"85927.54","openInterest":"253961.911","fundingIntervalHour":"8","nextFundingTime":"1791244800000","fundingRate":"0.0001","preQty":""},"ts":1791240107762})");
+  EXPECT_EQ(line["kind"], "ticker");
+  EXPECT_EQ(line["index_price"], "85927.54");
+  EXPECT_EQ(line["funding_interval_hours"], "8");
+  EXPECT_EQ(line["next_funding_time"], 1791244800000);
+  EXPECT_EQ(line["time_us"], 1791240107762000);
+  EXPECT_EQ(line["other"], (json{{"preQty", ""}}));
+  const auto wrong =
+      only(kWs, R"({"topic":"tickers.BTCUSDT","type":"delta","data":{"symbol":"BTCUSDT","markPrice":"soon"},"ts":1})");
+  EXPECT_EQ(wrong["message"], "a ticker has markPrice \"soon\", which is not a number");
+  EXPECT_EQ(only({"smoke", "ws", ""}, "{}")["code"], "invalid_argument");
+}
+
+TEST(Decode, ABookIsNamedWithItsLevels) {
+  const auto line = only(
+      kWs,
+      R"({"topic":"orderbook.50.BTCUSDT","type":"delta","ts":2,"data":{"s":"BTCUSDT","b":[["1.50","0"]],"a":[],"u":13616588,"seq":530382891221},"cts":1})");
+  EXPECT_EQ(line["kind"], "book");
+  EXPECT_EQ(line["type"], "delta");
+  EXPECT_EQ(line["time_us"], 1000);
+  EXPECT_EQ(line["update_id"], "13616588");
+  EXPECT_EQ(line["bids"], json::parse(R"([["1.50","0"]])"));
+}
+
 TEST(Decode, SurvivesAnyCut) {
   for (
       const std::string document :

@@ -1,66 +1,31 @@
 #pragma once
 
 #include <fmt/format.h>
-#include <gtest/gtest.h>
 
-#include <functional>
-#include <memory>
-#include <mutex>
-#include <optional>
+#include <algorithm>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "tdm/core/timeframe.hpp"                 // Timeframe
-#include "tdm/net/http_server.hpp"                // HttpServer
 #include "tdm/sources/bybit/detail/protocol.hpp"  // timeframe_of
+#include "tests/support/scripted_exchange.hpp"    // ScriptedExchange
 
 namespace tdm::sources::bybit::testing {
 
 // The few endpoints that the connector asks, on loopback under /bybit: klines newest first, inclusive bounds, newest
 // part of what is too wide. A script may answer first.
-class FakeBybit {
+class FakeBybit : public support::ScriptedExchange {
  public:
-  // The n-th request (from 0); nothing: the ordinary answer.
-  using Script = std::function<std::optional<net::ServerReply>(const net::ServerRequest& request, int number)>;
-
   static constexpr std::int64_t kFirstBar = 1'672'531'200'000;  // 2023-01-01
   static constexpr std::int64_t kNow = 1'673'500'000'123;
 
-  FakeBybit() {
-    auto server = net::HttpServer::start({}, [this](const net::ServerRequest& request) { return answer(request); });
-    if (!server) throw std::runtime_error{server.error().message};
-    server_ = *std::move(server);
-  }
-
-  std::string base_url() const { return fmt::format("http://127.0.0.1:{}/bybit", server_->port()); }
-
-  void set_script(Script script) {
-    const std::lock_guard guard{mutex_};
-    script_ = std::move(script);
-  }
-  std::vector<std::string> targets() const {
-    const std::lock_guard guard{mutex_};
-    return targets_;
-  }
+  FakeBybit() : ScriptedExchange{"/bybit", ordinary} {}
 
   static std::string close_text(std::int64_t open_ms) { return fmt::format("{}.50", 100 + open_ms / 60'000 % 89); }
 
-  static net::ServerReply json(std::string body, int status = 200) {
-    net::ServerReply reply;
-    reply.status = status;
-    reply.headers = {{"Content-Type", "application/json"}};
-    reply.body = std::move(body);
-    return reply;
-  }
   static std::string envelope(std::string_view result, int code = 0, std::string_view message = "OK") {
     return fmt::format(R"({{"retCode":{},"retMsg":"{}","result":{},"retExtInfo":{{}},"time":{}}})", code, message,
                        result, kNow);
-  }
-  static std::string parameter(const net::ServerRequest& request, std::string_view name) {
-    for (const auto& [key, value] : request.query)
-      if (key == name) return value;
-    return {};
   }
   // The ordinary answer, for scripts that change a part of it.
   static std::string klines(const net::ServerRequest& request) {
@@ -83,17 +48,7 @@ class FakeBybit {
   }
 
  private:
-  net::ServerReply answer(const net::ServerRequest& request) {
-    Script script;
-    int number = 0;
-    {
-      const std::lock_guard guard{mutex_};
-      number = static_cast<int>(targets_.size());
-      targets_.push_back(request.target);
-      script = script_;
-    }
-    if (script)
-      if (auto scripted = script(request, number)) return *std::move(scripted);
+  static net::ServerReply ordinary(const net::ServerRequest& request) {
     if (request.path.starts_with("/bybit/v5/market/") && price_kind_of(request.path)) return json(klines(request));
     if (request.path == "/bybit/v5/market/time")
       return json(envelope(fmt::format(R"({{"timeSecond":"{}","timeNano":"{}000000"}})", kNow / 1'000, kNow)));
@@ -119,11 +74,6 @@ class FakeBybit {
       return list(row("0GUSDT", "Trading") + "," + row("BTCUSDT", "Trading"), "first%3D0GUSDT%26last%3DBTCUSDT");
     return list(row("ZECUSDT", "Trading"), "");
   }
-
-  mutable std::mutex mutex_;
-  Script script_;
-  std::vector<std::string> targets_;
-  std::unique_ptr<net::HttpServer> server_;  // last: its threads use the others
 };
 
 }  // namespace tdm::sources::bybit::testing
