@@ -137,10 +137,10 @@ exchange_clients:
 
 
 @contextlib.contextmanager
-def server(folder: Path, config: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def server(folder: Path, config: Path, port: int, program: Path = TDM) -> Iterator[subprocess.Popen[bytes]]:
     """`tdm serve` with that configuration, ready."""
     log = folder / "serve.err"
-    with process([TDM, "serve", "--config", config, "--port", str(port)], log) as running:
+    with process([program, "serve", "--config", config, "--port", str(port)], log) as running:
 
         def ready() -> bool:
             if running.poll() is not None:
