@@ -1,10 +1,11 @@
-"""Real recorded answers of Bybit through the whole road: the decimals that come out are the text that went in."""
+"""Recordings: bars walk the whole road with the decimals that were sent, and every line has a meaning."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,3 +95,61 @@ def test_every_recorded_line_is_decoded() -> None:
         kinds = [json.loads(line)["kind"] for line in done.stdout.splitlines()]
         assert kinds, file.name
         assert "error" not in kinds, file.name
+
+
+BINANCE = SHARED / "recordings/binance"
+
+
+def kinds_of(exchange: str, market: str, channel: str, files: list[Path], target: str = "") -> Counter[str]:
+    """How many lines of each kind `tdm decode` writes, each of them after a line of the recording."""
+    request = ["--request", target] if target else []
+    done = run([TDM, "decode", exchange, "--market", market, "--channel", channel, *request, *files])
+    return Counter(line.split('"', 4)[3] for line in done.stdout.splitlines())
+
+
+SESSIONS = [
+    ("cryptofeed/BINANCE.0", "spot", "rest", {"instrument": 1695, "control": 1}),
+    ("cryptofeed/BINANCE.http.0.0", "spot", "rest", {"book": 4}),
+    ("cryptofeed/BINANCE.ws.1.0", "spot", "ws", {"book": 177, "ticker": 84, "trade": 2, "bar": 2, "control": 1}),
+    ("cryptofeed/BINANCE_FUTURES.0", "usdm", "rest", {"instrument": 122, "control": 1}),
+    ("cryptofeed/BINANCE_FUTURES.http.0.0", "usdm", "rest", {"book": 4}),
+    ("cryptofeed/BINANCE_FUTURES.ws.1.0", "usdm", "ws",
+     {"book": 764, "ticker": 613, "trade": 91, "bar": 67, "control": 1}),
+    ("cryptofeed/BINANCE_US.0", "spot", "rest", {"instrument": 121, "control": 1}),
+    ("cryptofeed/BINANCE_US.http.0.0", "spot", "rest", {"book": 4}),
+    ("hftbacktest/spot_btcusdt_20240808.gz", "spot", "ws", {"book": 3452, "ticker": 28040, "trade": 9757}),
+    ("hftbacktest/spot_btcusdt_20240809.gz", "spot", "ws", {"book": 3044, "ticker": 45134, "trade": 10147}),
+    ("hftbacktest/cm_btcusd_perp_20240808.gz", "coinm", "ws", {"book": 26848, "ticker": 19136, "trade": 2286}),
+    ("basana/binance_depth_update.json", "spot", "ws", {"book": 1}),
+    ("basana/binance_btc_usdt_exchange_info.json", "spot", "rest", {"instrument": 1}),
+    ("nautilus/http_spot_market_klines.json", "spot", "rest", {"bar": 10}),
+    ("nautilus/http_spot_market_trades.json", "spot", "rest", {"trade": 10}),
+    ("nautilus/http_spot_market_agg_trades.json", "spot", "rest", {"trade": 10}),
+    ("nautilus/http_spot_market_depth.json", "spot", "rest", {"book": 1}),
+    ("nautilus/http_spot_market_time.json", "spot", "rest", {"control": 1}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "market", "channel", "kinds"), SESSIONS, ids=lambda value: str(value)[:40])
+def test_binance_sessions_are_decoded(file: str, market: str, channel: str, kinds: dict[str, int]) -> None:
+    assert kinds_of("binance", market, channel, [BINANCE / file]) == kinds
+
+
+def test_what_binance_took_back_is_no_trade() -> None:
+    kinds = kinds_of("binance", "usdm", "ws", [BINANCE / "hftbacktest/usdm_btcusdt_20240808.gz"])
+    assert kinds.total() == 93_954
+    assert kinds["trade"] + kinds["control"] == 21_313
+    assert set(kinds) <= {"book", "ticker", "trade", "control"}
+
+
+def test_pages_of_binance_bars_are_decoded() -> None:
+    pages = sorted((BINANCE / "static-klines").glob("*/*"))
+    assert len(pages) > 10
+    for folder in pages:
+        files = sorted(folder.glob("*.json"))
+        rows = [len(json.loads(file.read_text())) for file in files]
+        target = f"/api/v3/klines?symbol={folder.parent.name}&interval={folder.name}"
+        kinds = kinds_of("binance", "spot", "rest", files, target)
+        assert kinds["bar"] == sum(rows), folder
+        assert kinds["control"] == rows.count(0), folder
+        assert kinds.total() == kinds["bar"] + kinds["control"], folder

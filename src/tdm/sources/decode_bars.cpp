@@ -34,17 +34,6 @@ std::optional<std::string> problem_of(const SentRow& row, const BarMeaning& mean
   return std::nullopt;
 }
 
-Line bar_line(const Events& events, const BarMeaning& meaning, const SentRow& row, bool closed) {
-  auto line = begin_bar(events, meaning, *row.open_time);
-  for (std::size_t i = 0; i < kColumns.size(); ++i)
-    line[std::string{kColumns[i]}] = row.values[i] ? Line(*row.values[i]) : Line(nullptr);
-  line["closed"] = closed;
-  line["channel"] = meaning.channel;
-  if (!row.extra.empty()) line["extra"] = row.extra;
-  if (!meaning.assumed.empty()) line["assumed"] = meaning.assumed;
-  return line;
-}
-
 }  // namespace
 
 TimePoint BarLength::close_of(TimePoint open_time) const {
@@ -64,22 +53,29 @@ Line begin_bar(const Events& events, const BarMeaning& meaning, TimePoint open_t
   return line;
 }
 
+void emit_bar(const Events& events, const BarMeaning& meaning, const SentRow& row, bool closed) {
+  if (const auto problem = problem_of(row, meaning))
+    return events.error(ErrorCode::corrupt_data, fmt::format("a bar {}: {:.200}", *problem, row.raw));
+  auto line = begin_bar(events, meaning, *row.open_time);
+  for (std::size_t i = 0; i < kColumns.size(); ++i)
+    line[std::string{kColumns[i]}] = row.values[i] ? Line(*row.values[i]) : Line(nullptr);
+  line["closed"] = closed;
+  line["channel"] = meaning.channel;
+  if (!row.extra.empty()) line["extra"] = row.extra;
+  if (!meaning.assumed.empty()) line["assumed"] = meaning.assumed;
+  events.emit(line);
+}
+
 void emit_bars(const Events& events, const BarMeaning& meaning, std::span<const SentRow> all,
                std::optional<TimePoint> now) {
   std::vector<const SentRow*> rows;
   rows.reserve(all.size());
-  for (const auto& row : all) {
-    if (const auto problem = problem_of(row, meaning)) {
-      events.error(ErrorCode::corrupt_data, fmt::format("a bar {}: {:.200}", *problem, row.raw));
-    } else {
-      rows.push_back(&row);
-    }
-  }
-  std::ranges::stable_sort(rows, {}, [](const SentRow* row) { return *row->open_time; });
+  for (const auto& row : all) rows.push_back(&row);
+  std::ranges::stable_sort(rows, {}, [](const SentRow* row) { return row->open_time; });  // none comes first
   for (const auto* row : rows) {
-    const bool followed = *row->open_time < *rows.back()->open_time;
-    const bool ended = now && meaning.length->close_of(*row->open_time) <= *now;
-    events.emit(bar_line(events, meaning, *row, followed || ended));
+    const bool followed = row->open_time < rows.back()->open_time;
+    const bool ended = now && row->open_time && meaning.length->close_of(*row->open_time) <= *now;
+    emit_bar(events, meaning, *row, followed || ended);
   }
 }
 

@@ -44,8 +44,10 @@ struct BarMeaning {
 // A bar's line up to its close time; the caller adds the columns.
 Line begin_bar(const Events& events, const BarMeaning& meaning, TimePoint open_time);
 
-// The bars, oldest first. A row without a time on the grid, or with a field that a bar cannot have, gives an error
-// line. Closed is what ends before `now`, the exchange's clock at its answer, or what a later row follows.
+// The bar, or the error that says why the row is none: no time on the grid, or a field that a bar cannot have.
+void emit_bar(const Events& events, const BarMeaning& meaning, const SentRow& row, bool closed);
+// All of them, oldest first. Closed is what ends before `now`, the exchange's clock at its answer, or what a later row
+// follows.
 void emit_bars(const Events& events, const BarMeaning& meaning, std::span<const SentRow> rows,
                std::optional<TimePoint> now);
 

@@ -1,5 +1,6 @@
 // tdm decode: cuts recordings into documents; what they mean is the exchange's knowledge.
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "tdm/cli/detail/command.hpp"
 #include "tdm/cli/detail/recording.hpp"
@@ -8,6 +9,16 @@ namespace tdm::cli::detail {
 namespace {
 
 const std::vector<std::string> kChannels{"rest", "ws", "archive"};
+
+// Said, so that no line of a file passes in silence.
+void print_note(const Document& document, const LineSink& sink) {
+  constexpr std::size_t kShown = 200;
+  const nlohmann::ordered_json line{{"kind", "control"},
+                                    {"line", document.line},
+                                    {"event", "recorder_note"},
+                                    {"message", document.text.substr(0, kShown)}};
+  sink(line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+}
 
 }  // namespace
 
@@ -22,14 +33,18 @@ Result<void> decode(const Context& context, const DecodeOptions& options) {
     if (!text) return std::unexpected{text.error()};
     for (const auto& document : documents_of(*text, options.channel == "archive")) {
       if (context.stop.stop_requested()) return fail(ErrorCode::cancelled, "stopped");
-      const auto decoded =
-          context.services.decode({.exchange = options.exchange,
-                                   .market = options.market,
-                                   .channel = options.channel,
-                                   .target = options.target.empty() ? std::string{document.target} : options.target,
-                                   .document = document.text,
-                                   .line = document.line},
-                                  sink);
+      if (document.is_note) {
+        print_note(document, sink);
+        continue;
+      }
+      const auto target = options.target.empty() ? std::string{document.target} : options.target;
+      const auto decoded = context.services.decode({.exchange = options.exchange,
+                                                    .market = options.market,
+                                                    .channel = options.channel,
+                                                    .target = target,
+                                                    .document = document.text,
+                                                    .line = document.line},
+                                                   sink);
       if (!decoded) return decoded;
     }
   }

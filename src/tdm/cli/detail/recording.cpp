@@ -25,33 +25,41 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
-bool is_time(std::string_view text) {
-  return text.find_first_not_of("0123456789TZ:.,+- \t\"") == std::string_view::npos;
+constexpr std::string_view kTimeMarks = "0123456789TZ:.,+- \t\"";
+
+// Without the receive time before the message: digits and marks of a time.
+std::string_view without_receive_time(std::string_view line) {
+  const auto begin = line.find_first_of("{[");
+  if (begin == std::string_view::npos) return line;
+  return line.substr(0, begin).find_first_not_of(kTimeMarks) == std::string_view::npos ? line.substr(begin) : line;
 }
 
-// "/api/v2/x?y=1" of "https://host/api/v2/x?y=1".
+bool is_url(std::string_view word) {
+  for (const std::string_view scheme : {"https://", "http://", "wss://", "ws://"})
+    if (word.starts_with(scheme)) return true;
+  return false;
+}
+
+// "/path?query" of a URL.
 std::string_view target_of(std::string_view url) {
-  const auto host = url.find("://");
-  const auto path = host == std::string_view::npos ? host : url.find('/', host + 3);
+  const auto path = url.find('/', url.find("://") + 3);
   return path == std::string_view::npos ? std::string_view{} : url.substr(path);
 }
 
-// The line without what a recorder wrote before the message.
-Document unwrapped(Document line) {
-  const auto begin = line.text.find_first_of("{[");
-  if (begin == std::string_view::npos) return line;
-  const auto before = line.text.substr(0, begin);
-  const auto answer = before.find(" -> ");
-  const auto arrow = std::min(answer, before.find(" <- "));
-  const auto time = arrow == std::string_view::npos ? before : before.substr(arrow + 4);
-  if (!is_time(time)) return line;
-  if (answer != std::string_view::npos) line.target = target_of(before.substr(0, answer));
-  line.text.remove_prefix(begin);
+// A line without what its recorder wrote. "URL -> time: JSON" is an answer; "URL <-> time" a connection, "URL <- time:
+// JSON" what was sent, and "configuration: JSON" how the recorder was set up.
+Document as_recorded(Document line) {
+  const auto url = line.text.substr(0, line.text.find(' '));
+  const auto rest = line.text.substr(std::min(line.text.size(), url.size() + 1));
+  if (is_url(url) && rest.starts_with("-> ")) {
+    line.text = without_receive_time(rest.substr(3));
+    line.target = target_of(url);
+  } else if ((is_url(url) && rest.starts_with("<-")) || line.text.starts_with("configuration: {")) {
+    line.is_note = true;
+  } else {
+    line.text = without_receive_time(line.text);
+  }
   return line;
-}
-
-bool is_about_the_recording(std::string_view line) {
-  return line.starts_with("configuration: ") || (line.contains(" <-> ") && line.contains("://"));
 }
 
 std::vector<Document> lines_of(std::string_view text) {
@@ -59,8 +67,7 @@ std::vector<Document> lines_of(std::string_view text) {
   std::int64_t number = 1;
   for (std::size_t begin = 0; begin < text.size(); ++number) {
     const auto end = std::min(text.find('\n', begin), text.size());
-    if (const auto line = trimmed(text.substr(begin, end - begin)); !line.empty())
-      lines.push_back({.text = line, .line = number});
+    if (const auto line = trimmed(text.substr(begin, end - begin)); !line.empty()) lines.push_back({line, number});
     begin = end + 1;
   }
   return lines;
@@ -68,7 +75,10 @@ std::vector<Document> lines_of(std::string_view text) {
 
 // A document that is laid out over lines has no complete JSON in its first two.
 bool is_one_per_line(const std::vector<Document>& lines) {
-  const auto complete = [](const Document& line) { return is_json(unwrapped(line).text); };
+  const auto complete = [](const Document& line) {
+    const auto recorded = as_recorded(line);
+    return recorded.is_note || is_json(recorded.text);
+  };
   return complete(lines[0]) || (lines.size() > 1 && complete(lines[1]));
 }
 
@@ -104,11 +114,10 @@ std::vector<Document> documents_of(std::string_view text, bool whole) {
   auto lines = lines_of(text);
   if (lines.empty()) return {};
   if (whole || is_json(text) || !is_one_per_line(lines)) {
-    const bool single = !whole && lines.size() == 1;
-    return {single ? unwrapped(lines[0]) : Document{.text = text}};
+    if (!whole && lines.size() == 1) return {as_recorded(lines[0])};
+    return {{text, 1}};
   }
-  std::erase_if(lines, [](const Document& line) { return is_about_the_recording(line.text); });
-  for (auto& line : lines) line = unwrapped(line);
+  std::ranges::transform(lines, lines.begin(), as_recorded);
   return lines;
 }
 

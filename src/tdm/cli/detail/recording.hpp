@@ -17,13 +17,13 @@ Result<std::string> read_recording(const std::string& path);
 struct Document {
   std::string_view text;      // views the recording
   std::int64_t line = 1;      // where it begins
-  std::string_view target{};  // path and query of the request that it answers, where the recorder wrote them
+  std::string_view target{};  // of the request, where the recorder wrote it: "URL -> receive time: JSON"
+  bool is_note = false;       // the recorder's own: a connection, what was sent, a configuration
 };
 
-// One document, or one per line when the first lines are JSON each. What a recorder wrote before the JSON of a line (a
-// receive time; `URL -> TIME:` of an answer, `URL <- TIME:` of what was sent) is skipped, and so are the lines that are
-// about the recording itself (`URL <-> TIME`, `configuration: …`). `whole`: never cut (an archive's rows are one
-// document). An empty text has none.
+// One document, or one per line when the first lines are JSON each; what a recorder wrote before the JSON of a line, a
+// receive time or the URL that was asked, is taken off. `whole`: never cut (an archive's rows are one document). An
+// empty text has none.
 std::vector<Document> documents_of(std::string_view text, bool whole);
 
 }  // namespace tdm::cli::detail

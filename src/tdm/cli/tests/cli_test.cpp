@@ -496,9 +496,12 @@ TEST_F(CommandLine, DecodeReadsWholeFilesAndLines) {
   EXPECT_EQ(
       out(),
       "{\"kind\":\"control\",\"line\":1}\n{\"kind\":\"control\",\"line\":1}\n{\"kind\":\"control\",\"line\":3}\n");
-  const auto recorded = file("recorded.0", "https://x.com/v5/list?a=b -> 1.5: {\"a\":1}\n");
-  EXPECT_EQ(run({"decode", "bybit", "--market", "linear", "--channel", "rest", recorded}), 0);
-  EXPECT_EQ(decoded_.back().target, "/v5/list?a=b");
+  const auto session =
+      file("session", "wss://a.example/ws <-> 1.5\n1.6: {\"a\":1}\nhttps://a.example/x?y=2 -> 1.7: []\n");
+  EXPECT_EQ(run({"decode", "bybit", "--market", "linear", "--channel", "ws", session}), 0);
+  EXPECT_THAT(out(), StartsWith("{\"kind\":\"control\",\"line\":1,\"event\":\"recorder_note\""));
+  ASSERT_EQ(decoded_.size(), 5u);
+  EXPECT_EQ(decoded_[4].target, "/x?y=2");
   EXPECT_EQ(run({"decode", "bibit", "--market", "linear", "--channel", "rest", whole}), 1);
   EXPECT_THAT(err(), HasSubstr("did you mean bybit?"));
   EXPECT_EQ(run({"decode", "bybit", "--market", "linear", "--channel", "tv", whole}), 2);

@@ -158,30 +158,32 @@ TEST(Recording, IsCutWhereDocumentsEnd) {
   EXPECT_THAT(texts(" \n\n"), ElementsAre());
 }
 
-TEST(Recording, WhatTheRecorderWroteIsNotTheMessage) {
-  const std::string text =
-      "https://host.com/api/v2/list?kind=a -> 1626993723.1: {\"a\":1}\n"
-      "wss://host.com/ws <-> 1626993723.4\n"
-      "wss://host.com/ws <- 1626993723.7: {\"b\":2}\n"
-      "1626993724.0: {\"c\":\" -> 1\"}\n"
-      "configuration: {\"d\":4}\n";
-  const auto documents = documents_of(text, false);
-  ASSERT_EQ(documents.size(), 3u);
-  EXPECT_EQ(documents[0].text, "{\"a\":1}");
-  EXPECT_EQ(documents[0].target, "/api/v2/list?kind=a");
-  EXPECT_EQ(documents[1].text, "{\"b\":2}");
-  EXPECT_EQ(documents[1].target, "");
-  EXPECT_EQ(documents[1].line, 3);
-  EXPECT_EQ(documents[2].text, "{\"c\":\" -> 1\"}");
-  EXPECT_THAT(texts("wss://host.com/ws <-> 1.5\nwss://host.com/ws <- 1.6: {\"b\":2}\n"), ElementsAre("{\"b\":2}"));
-}
-
 TEST(Recording, LinesAreCountedFromOneAndEmptyOnesCount) {
   const std::string text = "\n{\"a\":1}\n\n{\"a\":2}\n";
   const auto documents = documents_of(text, false);
   ASSERT_EQ(documents.size(), 2u);
   EXPECT_EQ(documents[0].line, 2);
   EXPECT_EQ(documents[1].line, 4);
+}
+
+TEST(Recording, WhatARecorderWroteIsToldFromWhatCame) {
+  const auto documents = documents_of(
+      "wss://stream.example.com:9443/stream?streams=a@trade <-> 1633998512.0\n"
+      "wss://stream.example.com/ws <- 1633998512.1: {\"method\":\"SUBSCRIBE\"}\n"
+      "1633998512.2: {\"a\":1}\n"
+      "https://api.example.com/api/v3/depth?symbol=A&limit=5 -> 1633998512.3: {\"b\":[]}\n"
+      "configuration: {\"trades\":[\"A\"]}\n",
+      false);
+  ASSERT_EQ(documents.size(), 5u);
+  EXPECT_TRUE(documents[0].is_note && documents[1].is_note && documents[4].is_note);
+  EXPECT_EQ(documents[2].text, "{\"a\":1}");
+  EXPECT_EQ(documents[2].target, "");
+  EXPECT_EQ(documents[3].text, "{\"b\":[]}");
+  EXPECT_EQ(documents[3].target, "/api/v3/depth?symbol=A&limit=5");
+  const auto single = documents_of("https://api.example.com/time -> 1.5: {\"t\":1}", false);
+  ASSERT_EQ(single.size(), 1u);
+  EXPECT_EQ(single[0].target, "/time");
+  EXPECT_EQ(single[0].text, "{\"t\":1}");
 }
 
 TEST(Recording, GzipIsUndoneAndACutOneIsRefused) {
