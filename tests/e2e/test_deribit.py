@@ -314,7 +314,7 @@ def recorded() -> dict[str, tuple[str, set[str]]]:
     """Files of answers and messages as the exchange sends them, their channel, and what they are."""
     folder = "nautilus_trader"
     return {
-        "cryptofeed/DERIBIT.0": ("rest", {"instrument"}),
+        "cryptofeed/DERIBIT.0": ("rest", {"control", "instrument"}),
         "cryptofeed/DERIBIT.ws.1.0": ("ws", {"book", "control", "ticker"}),
         "cryptofeed/DERIBIT.ws.30.0": ("ws", {"book", "control", "ticker"}),
         "crypto_msg_parser/rest_responses.jsonl": ("rest", {"book", "ticker"}),
