@@ -388,8 +388,7 @@ Result<Coverage> Engine::coverage_of(const Series& series, const store::Manifest
   const auto range = stored_bars(series, manifest, bounds);
   auto rows = store_->read(manifest, range, {.columns = {"open_time"}, .include_tail = true});
   if (!rows) return std::unexpected{std::move(rows).error()};
-  if (account.derived())
-    rows = detail::derive(*rows, {}, {grid, manifest.series.timeframe, account.excused(range)});
+  if (account.derived()) rows = detail::derive(*rows, {}, {grid, manifest.series.timeframe, account.excused(range)});
   const auto times = detail::open_times(*rows);
   Coverage coverage{.series = series};
   if (manifest.watermark) coverage.watermark = grid.open_of(*manifest.watermark);
