@@ -32,6 +32,13 @@ Result<Page> parse_page(std::string_view body, const Series& series, const PageR
 SentRow sent_row(const KlineRow& row, const Series& series, std::string_view contract_size,
                  std::deque<std::string>& made);
 
+// A time as Binance sends it: milliseconds, and microseconds where it has 15 digits or more (spot archives since 2025).
+// What is no time at all is nothing.
+std::optional<TimePoint> parse_time(std::string_view text);
+
+// Whether a bar ends where it should: in its last millisecond, or its last microsecond.
+bool ends_on_time(TimePoint open_time, std::string_view close_time, Timeframe timeframe);
+
 Result<TimePoint> parse_server_time(std::string_view body);
 
 // USD of one contract by the coin's name: for contracts that exchangeInfo no longer lists.
