@@ -68,10 +68,24 @@ std::optional<TimeRange> listing_of(const Instrument& instrument) {
                        instrument.valid_to.value_or(TimePoint::max()));
 }
 
+// Absent bars of archive files that nothing explains: the exchange itself may have them.
+std::vector<TimeRange> holes_of(const std::vector<Gap>& gaps, const std::vector<TimeRange>& files) {
+  std::vector<TimeRange> holes;
+  if (files.empty()) return holes;
+  for (const auto& gap : gaps) {
+    if (gap.state != GapState::open || !gap.accepted_reason.empty()) continue;
+    for (const auto file : files)
+      if (const auto hole = gap.range.intersect(file); !hole.empty()) holes.push_back(hole);
+  }
+  return holes;
+}
+
 // What the rules say of each page; two halves at once when there is much to say.
 std::vector<validate::Judgement> judge_all(const std::vector<sources::Page>& pages, const validate::RuleSet& rules,
                                            const validate::Context& common) {
-  constexpr std::size_t kPagesForThreads = 8;
+  constexpr std::size_t kRowsForThreads = 8'000;
+  std::size_t rows = 0;
+  for (const auto& page : pages) rows += page.rows.size();
   std::vector<validate::Judgement> judgements(pages.size());
   const auto judge = [&](std::size_t first, std::size_t last) {
     auto context = common;
@@ -80,7 +94,7 @@ std::vector<validate::Judgement> judge_all(const std::vector<sources::Page>& pag
       judgements[i] = rules.judge(pages[i].rows, context);
     }
   };
-  const auto half = pages.size() < kPagesForThreads ? 0 : pages.size() / 2;
+  const auto half = rows < kRowsForThreads ? 0 : pages.size() / 2;
   auto others = std::async(half > 0 ? std::launch::async : std::launch::deferred, judge, std::size_t{0}, half);
   judge(half, pages.size());
   others.get();
@@ -98,6 +112,7 @@ Account account_for(std::vector<sources::Page> pages, const std::optional<store:
   const auto ledger = manifest ? manifest->gaps : std::vector<Gap>{};
   auto after = ledger;
   const Facts facts{desk.series, life, desk.outages};
+  std::vector<TimeRange> files;
 
   for (auto& page : pages) page.rows.ingest_id.assign(page.rows.size(), desk.ingest_id);
   const auto judgements = judge_all(pages, *desk.rules,
@@ -119,6 +134,10 @@ Account account_for(std::vector<sources::Page> pages, const std::optional<store:
     const auto look = look_of(page, judgement, stored, answered);
     after = after_look(after, look, facts);
     account.exchange_time = std::max(account.exchange_time, page.exchange_time);
+    if (page.request.archive)
+      files.push_back(page.request.range);
+    else
+      account.heard_time = std::max(account.heard_time, page.exchange_time);
 
     append_closed(batch.raw, page.rows, judgement.still_open);
     append(batch.validated, judgement.accepted);
@@ -139,6 +158,7 @@ Account account_for(std::vector<sources::Page> pages, const std::optional<store:
 
   batch.looked = merge(std::move(batch.looked));
   batch.gaps = changes(ledger, after, account.exchange_time);
+  account.holes = holes_of(batch.gaps, files);
   account.closed_gaps = std::ranges::count(batch.gaps, GapState::closed, &Gap::state);
   account.new_gaps = std::ranges::count(batch.gaps, 0, &Gap::id);
   auto looked = manifest ? manifest->looked : std::vector<TimeRange>{};
