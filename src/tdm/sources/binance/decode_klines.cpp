@@ -47,7 +47,10 @@ Rows sorted_rows(const Events& events, const KlineDocument& document) {
   return rows;
 }
 
-// A field that a bar cannot do without and that is not a number.
+Line or_null(std::optional<std::string_view> text) { return text ? Line(*text) : Line(nullptr); }
+
+}  // namespace
+
 std::optional<std::string> problem_of(const KlineRow& row) {
   constexpr std::array<std::string_view, 5> kNames{"open", "high", "low", "close", "volume"};
   for (std::size_t i = 0; i < kNames.size(); ++i)
@@ -56,14 +59,7 @@ std::optional<std::string> problem_of(const KlineRow& row) {
   return std::nullopt;
 }
 
-Line or_null(std::optional<std::string_view> text) { return text ? Line(*text) : Line(nullptr); }
-
-struct Meaning {
-  Series series;
-  bool timeframe_assumed;
-};
-
-void emit_bar(const Events& events, const Meaning& meaning, const KlineRow& row, bool closed) {
+void emit_bar(const Events& events, const BarMeaning& meaning, const KlineRow& row, bool closed) {
   constexpr std::array<std::string_view, 9> kNames{"open",
                                                    "high",
                                                    "low",
@@ -78,19 +74,17 @@ void emit_bar(const Events& events, const Meaning& meaning, const KlineRow& row,
   std::deque<std::string> made;
   const auto sent = sent_row(row, series, usual_contract_size(symbol), made);
   auto line = events.begin("bar", series.instrument.market.text(), symbol);
-  line["price_kind"] = "last";
+  line["price_kind"] = to_string(series.price_kind);
   line["timeframe"] = series.timeframe.name();
   line["open_time"] = to_ms(*row.open_time);
   line["close_time"] = to_ms(series.timeframe.close_of(*row.open_time));
   for (std::size_t i = 0; i < kNames.size(); ++i) line[std::string{kNames[i]}] = or_null(sent.values[i]);
   line["closed"] = closed;
-  line["channel"] = "rest";
+  line["channel"] = events.request().channel;
   if (!sent.extra.empty()) line["extra"] = sent.extra;
   if (meaning.timeframe_assumed) line["assumed"] = {"timeframe"};
   events.emit(line);
 }
-
-}  // namespace
 
 void decode_klines(const Events& events, std::string_view text) {
   const auto document = KlineDocument::parse(text);
@@ -111,7 +105,7 @@ void decode_klines(const Events& events, std::string_view text) {
   if (!timeframe)
     return events.error(ErrorCode::invalid_argument,
                         "the timeframe is not stated and no bar shows it: give the request");
-  const Meaning meaning{Series{*id, PriceKind::last, *timeframe}, !stated};
+  const BarMeaning meaning{Series{*id, PriceKind::last, *timeframe}, !stated};
   for (const auto* row : rows) {
     if (const auto problem = problem_of(*row)) {
       events.error(ErrorCode::corrupt_data, *problem);
