@@ -18,14 +18,16 @@ Result<void> decode(const Context& context, const DecodeOptions& options) {
                 nearest(options.channel, kChannels, 1));
   const auto sink = [&](std::string_view line) { context.out() << line << '\n'; };
   for (const auto& file : options.files) {
-    const auto text = read_recording(file);
+    const bool archive = options.channel == "archive";
+    const auto text = read_recording(file, archive);
     if (!text) return std::unexpected{text.error()};
-    for (const auto& document : documents_of(*text, options.channel == "archive")) {
+    for (const auto& document : documents_of(*text, archive)) {
       if (context.stop.stop_requested()) return fail(ErrorCode::cancelled, "stopped");
       const auto decoded = context.services.decode({.exchange = options.exchange,
                                                     .market = options.market,
                                                     .channel = options.channel,
-                                                    .target = options.target,
+                                                    // An archive's name is what its publisher calls it by.
+                                                    .target = archive && options.target.empty() ? file : options.target,
                                                     .document = document.text,
                                                     .line = document.line},
                                                    sink);

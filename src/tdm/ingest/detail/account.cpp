@@ -4,13 +4,18 @@
 #include <future>
 #include <iterator>
 #include <set>
+#include <utility>
 
 namespace tdm::ingest::detail {
 namespace {
 
 // Open bars stay out: they are asked for again when they have ended.
-void append_closed(ObservationColumns& to, const ObservationColumns& rows, const std::vector<std::size_t>& still_open) {
-  if (still_open.empty()) return append(to, rows);
+void append_closed(ObservationColumns& to, ObservationColumns rows, const std::vector<std::size_t>& still_open) {
+  if (still_open.empty()) {
+    if (to.size() > 0) return append(to, rows);
+    to = std::move(rows);  // a month of minutes need not be copied
+    return;
+  }
   for (std::size_t row = 0; row < rows.size(); ++row)
     if (!std::ranges::binary_search(still_open, row)) append_row(to, rows, row);
 }
@@ -139,7 +144,8 @@ Account account_for(std::vector<sources::Page> pages, const std::optional<store:
     else
       account.heard_time = std::max(account.heard_time, page.exchange_time);
 
-    append_closed(batch.raw, page.rows, judgement.still_open);
+    account.fetched += static_cast<std::int64_t>(page.rows.size() + page.rejected.size()) + page.duplicates;
+    append_closed(batch.raw, std::exchange(page.rows, {}), judgement.still_open);
     append(batch.validated, judgement.accepted);
     for (auto& rejection : page.rejected) {
       rejection.ingest_id = desk.ingest_id;
@@ -148,12 +154,10 @@ Account account_for(std::vector<sources::Page> pages, const std::optional<store:
     }
     batch.quarantine.insert(batch.quarantine.end(), judgement.rejected.begin(), judgement.rejected.end());
     if (!answered.empty()) batch.looked.push_back(answered);
-    account.fetched += static_cast<std::int64_t>(page.rows.size() + page.rejected.size()) + page.duplicates;
     account.unchanged += judgement.unchanged;
     account.answered_bars += timeframe.count(page.request.range);
     account.requested.push_back(page.request.range);
     add_counts(account.rule_counts, judgement.counts);
-    page.rows = {};  // a batch and its pages at once would be twice the memory
   }
 
   batch.looked = merge(std::move(batch.looked));
