@@ -17,6 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests/support"))
 
+import archive
 import backfill
 import pipeline
 import sacred
@@ -32,6 +33,7 @@ CASES: dict[str, Callable[[Path, int], list[Figure]]] = {
     "year": year.measure,
     "pipeline": pipeline.measure,
     "backfill": backfill.measure,
+    "archive": archive.measure,
     "windows": windows.measure,
 }
 

@@ -216,11 +216,41 @@ QuotaSettings read_quota(const YAML::Node& node, Fields& outer) {
   return quota;
 }
 
+ArchiveFault read_archive_fault(const YAML::Node& node, Fields& outer) {
+  using Kind = ArchiveFault::Kind;
+  Fields fields{node, outer.file(), {"file", "is", "from", "to"}};
+  if (!fields.has("is")) fields.text("is");
+  ArchiveFault fault{.file = fields.text("file"),
+                     .kind = choose_word(fields, "is", Kind::missing,
+                                         {{"missing", Kind::missing},
+                                          {"wrong_checksum", Kind::wrong_checksum},
+                                          {"reissued", Kind::reissued},
+                                          {"lacks_rows", Kind::lacks_rows},
+                                          {"html", Kind::html},
+                                          {"wrong_header", Kind::wrong_header},
+                                          {"two_members", Kind::two_members},
+                                          {"bomb", Kind::bomb}})};
+  const auto from = fields.time("from"), to = fields.time("to");
+  if (from && to) fault.rows = TimeRange::of(*from, *to);
+  if (fault.kind == Kind::lacks_rows && fault.rows.empty()) fields.refuse("is", "lacks_rows needs from and to");
+  outer.keep(fields.error());
+  return fault;
+}
+
+std::vector<ArchiveFault> read_archive(Fields& outer) {
+  std::vector<ArchiveFault> faults;
+  if (!outer.has("archive")) return faults;
+  const YAML::Node list = outer.node("archive");
+  if (!list.IsSequence()) outer.refuse("archive", "expected a list of files");
+  for (const auto& node : list) faults.push_back(read_archive_fault(node, outer));
+  return faults;
+}
+
 BinanceSettings read_binance(const YAML::Node& node, Fields& outer) {
   Fields fields{node,
                 outer.file(),
                 {"spot_weight", "futures_weight", "ban_after", "ban_s", "futures_retry_after", "spot_limit_above",
-                 "futures_limit_above"}};
+                 "futures_limit_above", "archive"}};
   const auto above = [&](std::string_view key, LimitAbove otherwise) {
     return choose_word(fields, key, otherwise, {{"cut", LimitAbove::cut}, {"refuse", LimitAbove::refuse}});
   };
@@ -232,7 +262,8 @@ BinanceSettings read_binance(const YAML::Node& node, Fields& outer) {
       .ban = std::chrono::duration<double>{fields.number("ban_s", usual.ban.count(), 0.001, 1e6)},
       .futures_retry_after = fields.flag("futures_retry_after", usual.futures_retry_after),
       .spot_limit_above = above("spot_limit_above", usual.spot_limit_above),
-      .futures_limit_above = above("futures_limit_above", usual.futures_limit_above)};
+      .futures_limit_above = above("futures_limit_above", usual.futures_limit_above),
+      .archive = read_archive(fields)};
   outer.keep(fields.error());
   return settings;
 }
@@ -255,6 +286,12 @@ DeribitSettings read_deribit(const YAML::Node& node, Fields& outer) {
       .mixed_numbers = fields.flag("mixed_numbers", usual.mixed_numbers)};
   outer.keep(fields.error());
   return settings;
+}
+
+bool path_holds(const FaultRule& rule, std::string_view path) {
+  if (!rule.path) return true;
+  const std::string_view wanted{*rule.path};
+  return wanted.ends_with('*') ? path.starts_with(wanted.substr(0, wanted.size() - 1)) : path == wanted;
 }
 
 bool query_holds(const FaultRule& rule, const net::ServerRequest& request) {
@@ -298,8 +335,7 @@ std::optional<FaultPlan::Choice> FaultPlan::choose(std::string_view exchange, st
   for (std::size_t i = 0; i < rules_.size(); ++i) {
     const FaultRule& rule = rules_[i];
     State& state = states_[i];
-    if ((rule.exchange && *rule.exchange != exchange) || (rule.path && *rule.path != path) ||
-        !query_holds(rule, request)) {
+    if ((rule.exchange && *rule.exchange != exchange) || !path_holds(rule, path) || !query_holds(rule, request)) {
       continue;
     }
     const std::int64_t nth = ++state.seen;

@@ -26,6 +26,24 @@ struct QuotaSettings {
 // What a page of klines beyond the largest gets: the largest, or an error.
 enum class LimitAbove : std::uint8_t { cut, refuse };
 
+// How one file of Binance's archives is wrong. What is wrong in other ways is any rule's business: its path is
+// /archive/data/….
+struct ArchiveFault {
+  enum class Kind : std::uint8_t {
+    missing,         // 404, the CHECKSUM too
+    wrong_checksum,  // the CHECKSUM is another file's, for ever (#405)
+    reissued,        // the first CHECKSUM is that of an earlier issue, which the zip no longer is
+    lacks_rows,      // without the rows of `rows`; the CHECKSUM is right
+    html,            // a page instead of the zip, with status 200 and a right CHECKSUM
+    wrong_header,    // names of columns that nobody knows; the CHECKSUM is right
+    two_members,     // a second file in the zip; the CHECKSUM is right
+    bomb             // 32 MiB of zeros; the CHECKSUM is right
+  };
+  std::string file;  // its name without .zip: BTCUSDT-1m-2023-01; a * at the end stands for any end
+  Kind kind = Kind::missing;
+  TimeRange rows{};
+};
+
 // Binance's limits, and what of its ways nobody could verify (sim/README.md: Binance).
 struct BinanceSettings {
   std::int64_t spot_weight = 6'000;     // a minute and address
@@ -35,6 +53,7 @@ struct BinanceSettings {
   bool futures_retry_after = true;  // whether their 429 and 418 say how long to wait
   LimitAbove spot_limit_above = LimitAbove::cut;
   LimitAbove futures_limit_above = LimitAbove::refuse;
+  std::vector<ArchiveFault> archive{};
 };
 
 // Deribit's credits (exchanges/deribit.md §3.1), and what of its ways nobody could verify (sim/README.md: Deribit).
@@ -53,7 +72,7 @@ struct DeribitSettings {
 struct FaultRule {
   std::string label;  // for the log: what it does and where it stands in the file
   std::optional<std::string> exchange{};
-  std::optional<std::string> path{};           // without the exchange's prefix
+  std::optional<std::string> path{};           // without the exchange's prefix; a * at the end stands for any end
   std::map<std::string, std::string> query{};  // parameters and their values
   std::int64_t first = 1, last = INT64_MAX;    // nth: which of the requests for which all of the above hold
   std::int64_t every = 1;

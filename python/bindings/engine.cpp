@@ -122,6 +122,8 @@ nb::dict to_dict(const query::Estimate& estimate) {
   fields["requests"] = estimate.requests;
   fields["bytes"] = estimate.bytes;
   fields["seconds"] = estimate.seconds;
+  fields["archive_files"] = estimate.archive_files;
+  fields["archive_bars"] = estimate.archive_bars;
   return fields;
 }
 

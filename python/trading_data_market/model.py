@@ -86,7 +86,10 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a read of [start, end) would cost: bars to fetch, requests, bytes on disk and time."""
+    """What a read of [start, end) would cost: bars to fetch, requests, bytes on disk and time.
+
+    ``archive_files`` of the exchange are expected to bring ``archive_bars`` of them; their requests cost no quota.
+    """
 
     series: str
     start: datetime
@@ -96,6 +99,8 @@ class Estimate:
     requests: int
     bytes: int
     seconds: float
+    archive_files: int = 0
+    archive_bars: int = 0
 
     @classmethod
     def _from_engine(cls, fields: dict[str, Any]) -> Estimate:

@@ -47,10 +47,13 @@ Binance::Binance(const World& world, const ScriptFile& script, std::function<Tim
     : world_{world},
       settings_{script.binance},
       quota_{script.binance},
+      archive_{world, script.binance.archive},
       quota_now_{std::move(quota_now)},
       recordings_{std::move(recordings)} {}
 
 Answer Binance::answer(const net::ServerRequest& request, std::string_view path, TimePoint now) {
+  // A host of its own, which counts no weight.
+  if (const auto below = Archive::path_within(path)) return archive_.answer(request, *below, now);
   const auto place = find_place(path);
   if (!place) return not_found();
   const Api& api = *place->api;

@@ -5,11 +5,12 @@
 #include <memory>
 #include <string>
 
-#include "sim/binance/api.hpp"     // Place
-#include "sim/binance/quota.hpp"   // Quota
-#include "sim/binance/replay.hpp"  // Recordings
-#include "sim/exchange.hpp"        // SimulatedExchange
-#include "sim/script.hpp"          // ScriptFile
+#include "sim/binance/api.hpp"      // Place
+#include "sim/binance/archive.hpp"  // Archive
+#include "sim/binance/quota.hpp"    // Quota
+#include "sim/binance/replay.hpp"   // Recordings
+#include "sim/exchange.hpp"         // SimulatedExchange
+#include "sim/script.hpp"           // ScriptFile
 
 namespace tdm::sim::binance {
 
@@ -34,6 +35,7 @@ class Binance final : public SimulatedExchange {
   const World& world_;
   BinanceSettings settings_;
   Quota quota_;
+  Archive archive_;
   std::function<TimePoint()> quota_now_;
   std::unique_ptr<const Recordings> recordings_;
 };

@@ -1,6 +1,7 @@
 #include "sim/binance/kline.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -240,6 +241,23 @@ Answer kline(const World& world, const Api& api, std::string_view endpoint, cons
     answer.last = rows.back().open_time;
   }
   return answer;
+}
+
+std::string kline_csv(const History& history, PriceKind kind, Timeframe timeframe, TimeRange period, bool microseconds,
+                      TimePoint now) {
+  const auto rows = history.oldest(kind, timeframe, period.begin(), period.end() - Micros{1},
+                                   static_cast<std::size_t>(timeframe.count(period)), now);
+  const RowWriter writer{history, kind, timeframe, microseconds, now};
+  std::string csv, row;
+  csv.reserve(rows.size() * kBytesOfRow);
+  for (const DatedBar& bar : rows) {
+    row.clear();
+    writer.append(row, bar);
+    row.pop_back();  // the comma behind it
+    std::ranges::copy_if(row, std::back_inserter(csv), [](char c) { return c != '[' && c != ']' && c != '"'; });
+    csv += '\n';
+  }
+  return csv;
 }
 
 std::int64_t kline_weight(const Api& api, const net::ServerRequest& request) {

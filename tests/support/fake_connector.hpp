@@ -72,6 +72,17 @@ class FakeConnector final : public sources::Connector {
   void slow_down(std::chrono::milliseconds per_page) {
     change([&] { delay_ = per_page; });
   }
+  // Archives of ten days a file, faster than any page; these bars are left out of them, and of the n-th file asked for
+  // (from 1) comes the error.
+  void publish_archives(TimePoint until) {
+    change([&] { archived_until_ = until; });
+  }
+  void hide_in_archives(TimeRange range) {
+    change([&] { hidden_in_archives_.push_back(range); });
+  }
+  void fail_file(int n, Error error) {
+    change([&] { file_failures_[n] = std::move(error); });
+  }
   void set_origin(std::string origin) {
     change([&] { origin_ = std::move(origin); });
   }
@@ -106,7 +117,7 @@ class FakeConnector final : public sources::Connector {
     const std::lock_guard guard{mutex_};
     return origin_;
   }
-  double permitted_rate() const override { return 1'000; }
+  double permitted_rate() const override { return archived_until_ > TimePoint{} ? 1 : 1'000; }
   int page_rows() const override { return page_rows_; }
   std::int64_t bytes_per_page() const override { return 80 * page_rows_; }
 
@@ -122,6 +133,16 @@ class FakeConnector final : public sources::Connector {
       begin = stop;
     }
     return pages;
+  }
+
+  std::vector<sources::ArchiveFile> archive_files(const Series&, TimeRange range, TimePoint now) const override {
+    const std::lock_guard guard{mutex_};
+    constexpr std::chrono::days kFile{10};
+    std::vector<sources::ArchiveFile> files;
+    auto begin = TimePoint{range.begin().time_since_epoch() / kFile * kFile};
+    for (; begin < range.end() && begin + kFile <= std::min(now, archived_until_); begin += kFile)
+      files.push_back({.period = TimeRange::of(begin, begin + kFile), .bytes = 1'000, .seconds = 0.01, .requests = 2});
+    return files;
   }
 
   asio::awaitable<Result<TimePoint>> server_time() override {
@@ -190,7 +211,12 @@ class FakeConnector final : public sources::Connector {
 
   Result<sources::Page> answer(const Series& series, const sources::PageRequest& request) {
     const std::lock_guard guard{mutex_};
-    if (++fetched_ == fail_at_) return std::unexpected{failure_};
+    if (request.archive) {
+      if (const auto failure = file_failures_.find(++files_); failure != file_failures_.end())
+        return std::unexpected{failure->second};
+    } else if (++fetched_ == fail_at_) {
+      return std::unexpected{failure_};
+    }
     const auto now = exchange_now();
     sources::Page page;
     page.request = request;
@@ -198,10 +224,16 @@ class FakeConnector final : public sources::Connector {
     for (auto open_time = request.range.begin(); open_time < request.range.end();
          open_time = series.timeframe.close_of(open_time)) {
       if (!exists(series.timeframe, open_time, now)) continue;
+      const auto hides = [&](TimeRange range) { return range.contains(open_time); };
+      if (request.archive && std::ranges::any_of(hidden_in_archives_, hides)) continue;
       if (const auto refused = refused_.find(open_time); refused != refused_.end())
         page.rejected.push_back({open_time, refused->second, 1, "by the script", "{}", 0, {}});
       else
         add_row(page.rows, open_time, series.timeframe.close_of(open_time), now);
+    }
+    if (request.archive) {
+      page.rows.channel.assign(page.rows.size(), Channel::archive);
+      page.rows.close_proof.assign(page.rows.size(), CloseProof::archive);
     }
     page.bytes = static_cast<std::int64_t>(page.rows.size()) * 80;
     return page;
@@ -240,6 +272,10 @@ class FakeConnector final : public sources::Connector {
   std::vector<TimeRange> hidden_;
   std::map<TimePoint, std::string> closes_;
   std::map<TimePoint, std::string> refused_;
+  TimePoint archived_until_{};
+  std::vector<TimeRange> hidden_in_archives_;
+  std::map<int, Error> file_failures_;
+  int files_ = 0;
   std::int64_t fetched_ = 0;
   std::int64_t fail_at_ = 0;
   Error failure_;

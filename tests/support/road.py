@@ -71,6 +71,11 @@ class Simulator:
     truth: Path | None
     base_urls: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def archive_url(self) -> str:
+        """Where Binance's bulk files lie."""
+        return f"{self.base_urls['binance']}/archive"
+
     def requests(self) -> list[dict[str, Any]]:
         """What it was asked and what it answered, so far. It writes its lines every 50 ms, so they are waited for."""
         time.sleep(0.2)
@@ -110,8 +115,9 @@ def simulator(folder: Path, *options: str | Path, now: str = "2024-02-01T00:00:0
 
 
 def write_config(folder: Path, base_url: str, rate_limit: float = 110, *, port: int = 8000, more: str = "",
-                 exchange: str = "bybit") -> Path:  # fmt: skip
+                 exchange: str = "bybit", archive_url: str | None = None) -> Path:  # fmt: skip
     """A configuration of a store of its own in the folder, with that exchange. ``more`` is appended to it."""
+    archives = "" if archive_url is None else f"    archive_url: {archive_url}\n"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "config.yaml"
     path.write_text(
@@ -131,7 +137,7 @@ exchange_clients:
   {exchange}:
     base_url: {base_url}
     rate_limit: {rate_limit}
-{more}"""
+{archives}{more}"""
     )
     return path
 

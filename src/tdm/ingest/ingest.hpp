@@ -37,13 +37,15 @@ using OnProgress = std::function<void(const Progress&)>;
 // What is missing of a range and what getting it costs. Pure.
 struct Plan {
   Series series;
-  TimeRange range;                   // whole bars, clipped to what has ended at `now`
-  std::vector<TimeRange> missing{};  // to be asked for, oldest first
-  std::vector<sources::PageRequest> pages{};
+  TimeRange range;                            // whole bars, clipped to what has ended at `now`
+  std::vector<TimeRange> missing{};           // to be asked for, oldest first
+  std::vector<sources::PageRequest> pages{};  // of archive files, then over REST
   std::int64_t missing_bars = 0;
-  std::int64_t requests = 0;
+  std::int64_t requests = 0;  // of both
   std::int64_t bytes = 0;
   double seconds = 0;
+  std::int64_t archive_files = 0;  // of the pages, so many are files of the exchange's archives
+  std::int64_t archive_bars = 0;   // of the missing bars, so many are expected in them
 };
 // `manifest` may be null (never written). Ranges that were looked at are not asked again, except: open gaps whose last
 // look is older than kGapRetry, and provisional bars that have settled since.

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "tdm/ingest/detail/plan.hpp"
+#include "tdm/sources/archive_route.hpp"  // route_of
 
 namespace tdm::ingest {
 namespace detail {
@@ -80,15 +81,21 @@ Plan make_plan(const Series& series, TimeRange range, const store::Manifest* man
   Plan plan{.series = series, .range = detail::ended_bars(timeframe, range, exchange_now)};
   plan.missing = detail::missing_of(series, range, manifest, settle, exchange_now);
   plan.missing_bars = detail::count_bars(timeframe, plan.missing);
-  for (const auto part : plan.missing) {
+  const auto route = sources::route_of(series, plan.missing, connector, exchange_now);
+  plan.pages = route.files;
+  plan.archive_files = static_cast<std::int64_t>(route.files.size());
+  for (const auto part : route.rest) {
     const auto pages = connector.pages(series, part);
     plan.pages.insert(plan.pages.end(), pages.begin(), pages.end());
   }
-  plan.requests = static_cast<std::int64_t>(plan.pages.size());
+  const auto rest_pages = static_cast<std::int64_t>(plan.pages.size()) - plan.archive_files;
+  const auto rest_bars = detail::count_bars(timeframe, route.rest);
   const auto cost = connector.page_cost(series);
-  plan.bytes = cost.bytes * plan.missing_bars / std::max(1, cost.rows);
+  plan.requests = route.file_requests + rest_pages;
+  plan.archive_bars = plan.missing_bars - rest_bars;
+  plan.bytes = route.file_bytes + cost.bytes * rest_bars / std::max(1, cost.rows);
   const auto rate = cost.pages_per_second;
-  plan.seconds = rate > 0 ? static_cast<double>(plan.requests) / rate : 0;
+  plan.seconds = route.file_seconds + (rate > 0 ? static_cast<double>(rest_pages) / rate : 0);
   return plan;
 }
 

@@ -258,8 +258,15 @@ Result<Estimate> Engine::estimate(const Series& series, Text start, Text end, st
   if (!resolved) return std::unexpected{resolved.error()};
   const auto bars = reader_.since_launch(*filled, resolved->bars, stored);
   const auto plan = ingest::make_plan(*filled, bars, stored, **connector, clock_.now(exchange));
-  return Estimate{*filled,    resolved->stated, filled->timeframe.count(bars), plan.missing_bars, plan.requests,
-                  plan.bytes, plan.seconds};
+  return Estimate{.series = *filled,
+                  .range = resolved->stated,
+                  .bars = filled->timeframe.count(bars),
+                  .missing_bars = plan.missing_bars,
+                  .requests = plan.requests,
+                  .bytes = plan.bytes,
+                  .seconds = plan.seconds,
+                  .archive_files = plan.archive_files,
+                  .archive_bars = plan.archive_bars};
 }
 
 Result<ingest::FillReport> Engine::fill(const Series& series, const detail::Window& window,

@@ -130,6 +130,8 @@ struct Estimate {
   TimeRange range;
   std::int64_t bars = 0, missing_bars = 0, requests = 0, bytes = 0;
   double seconds = 0;
+  // Of these, what the exchange's archives are expected to bring; their requests cost no quota.
+  std::int64_t archive_files = 0, archive_bars = 0;
 };
 
 struct InstrumentsRequest {

@@ -225,7 +225,9 @@ query::Estimate read_estimate(const Json& document) {
           .missing_bars = document.at("missing_bars").get<std::int64_t>(),
           .requests = document.at("requests").get<std::int64_t>(),
           .bytes = document.at("bytes").get<std::int64_t>(),
-          .seconds = document.at("seconds").get<double>()};
+          .seconds = document.at("seconds").get<double>(),
+          .archive_files = document.value("archive_files", std::int64_t{0}),
+          .archive_bars = document.value("archive_bars", std::int64_t{0})};
 }
 
 query::ServerInfo read_server_info(const Json& document) {

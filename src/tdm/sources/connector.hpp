@@ -20,10 +20,11 @@ namespace tdm::sources {
 
 namespace asio = boost::asio;
 
-// One request for bars: all bars of the series whose open time lies in `range`, at most the exchange's page size of
-// them.
+// One request for bars: all bars of the series whose open time lies in `range`; over REST at most the exchange's page
+// size of them.
 struct PageRequest {
   TimeRange range;
+  std::optional<TimeRange> archive{};  // period of the archive file that they are taken from; nothing: over REST
   bool operator==(const PageRequest&) const = default;
 };
 
@@ -66,14 +67,26 @@ struct PageCost {
   std::int64_t bytes = 0;  // of one page, typical
 };
 
+// A file of the exchange's public archives: the bars of a series that open in `period`.
+struct ArchiveFile {
+  TimeRange period;
+  std::int64_t bytes = 0;  // typical, as it is sent
+  double seconds = 0;      // typical, while others come beside it
+  int requests = 1;        // none of which counts against the exchange's quota
+};
+
 struct ConnectorOptions {
-  std::string base_url;  // empty: the exchange's public default
+  std::string base_url;     // empty: the exchange's public default
+  std::string archive_url;  // empty: the exchange's public archives, for its public hosts only
   std::map<std::string, std::string> market_base_urls;
   std::optional<double> rate_limit;        // requests per second; nothing: the connector's default
   std::optional<std::string> memory_file;  // of the quota governor
   std::optional<std::string> proxy{};      // HTTPS_PROXY, as net::HttpClientOptions takes it
   std::string history_url{};  // of exchanges with a host for the past; empty: the default that fits base_url
 };
+
+// An archive host that does not serve a file within this time is not waited for: REST does the work.
+inline constexpr std::chrono::milliseconds kArchivePatience{4'500};
 
 // What an exchange must do. One folder under sources/ per exchange; each passes ConnectorConformance. All methods may
 // be called from several threads; coroutines run on the executor the connector was made with. Every wait has an end; a
@@ -95,8 +108,14 @@ class Connector {
     return {page_rows(), permitted_rate(), bytes_per_page()};
   }
 
-  // The fixed pages that cover the range, oldest first. Pure: computed from the grid.
+  // The fixed pages that cover the range over REST, oldest first. Pure: computed from the grid.
   virtual std::vector<PageRequest> pages(const Series& series, TimeRange range) const = 0;
+  // The archive files that hold bars of the range and are published at exchange time `now`, as far as the calendar
+  // tells; a longer one may cover shorter ones. Which of them are worth it is decided by route_of().
+  virtual std::vector<ArchiveFile> archive_files(const Series& /*series*/, TimeRange /*range*/,
+                                                 TimePoint /*now*/) const {
+    return {};
+  }
 
   virtual asio::awaitable<Result<TimePoint>> server_time() = 0;
   // The same of the host that serves this market. By value: a coroutine keeps its own.
@@ -104,6 +123,8 @@ class Connector {
   virtual asio::awaitable<Result<TimePoint>> market_time(std::string /*market*/) { return server_time(); }
   // Every instrument of the market, the closed ones too.
   virtual asio::awaitable<Result<std::vector<Instrument>>> instruments(std::string market) = 0;
+  // Of an archive file: not_found and corrupt_data speak of that file, anything else of the host. Whatever the fault
+  // is, it is known within kArchivePatience.
   virtual asio::awaitable<Result<Page>> fetch(Series series, PageRequest request) = 0;
   virtual std::span<const KnownOutage> known_outages() const { return {}; }
   // Requests sent since construction, for provenance and tests.

@@ -40,10 +40,11 @@ void append_observation(Page& page, const SentRow& row, TimePoint received_at) {
                        &to.taker_buy_volume, &to.taker_buy_quote_volume})
     column->append(row.values[field++]);
   to.extra.append(row.extra.empty() ? std::nullopt : std::optional<std::string_view>{row.extra});
-  to.close_proof.push_back(CloseProof::none);  // over REST the open bar comes without a flag
+  const bool archived = page.request.archive.has_value();
+  to.close_proof.push_back(archived ? CloseProof::archive : CloseProof::none);  // REST's open bar has no flag
   to.event_time.push_back(page.exchange_time);
   to.received_at.push_back(received_at);
-  to.channel.push_back(Channel::rest);
+  to.channel.push_back(archived ? Channel::archive : Channel::rest);
   to.ingest_id.push_back(0);
 }
 

@@ -26,7 +26,8 @@ struct SentRow {
 // Sorts the rows, drops repeated ones, and tells apart what cannot be an observation: S9 no usable open time, T1 off
 // the grid, C6 outside the request or two different rows for one open time. A field that is missing or not a number
 // stays in its row as it was sent: raw is recorded before anything judges it. `page.request` and `page.exchange_time`
-// are set already. Rows that all lie outside the request did not move with it: corrupt_data.
+// are set already; a request of an archive file makes rows of its channel, which prove that they are closed. Rows that
+// all lie outside the request did not move with it: corrupt_data.
 Result<void> add_rows(Page& page, std::span<const SentRow> rows, Timeframe timeframe, TimePoint received_at);
 
 // For an answer without a time: `time` was learned before the answer.

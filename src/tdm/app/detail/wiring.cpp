@@ -41,6 +41,7 @@ sources::ConnectorOptions connector_options(const config::Config& config, const 
   if (section == config.exchange_clients.end()) return options;
   options.base_url = section->second.base_url.value_or("");
   options.history_url = section->second.history_url.value_or("");
+  options.archive_url = section->second.archive_url.value_or("");
   options.rate_limit = section->second.rate_limit;
   for (const auto& [market, endpoint] : section->second.markets)
     if (endpoint.base_url) options.market_base_urls[market] = *endpoint.base_url;

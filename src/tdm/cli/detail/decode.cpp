@@ -29,15 +29,18 @@ Result<void> decode(const Context& context, const DecodeOptions& options) {
                 nearest(options.channel, kChannels, 1));
   const auto sink = [&](std::string_view line) { context.out() << line << '\n'; };
   for (const auto& file : options.files) {
-    const auto text = read_recording(file);
+    const bool archive = options.channel == "archive";
+    const auto text = read_recording(file, archive);
     if (!text) return std::unexpected{text.error()};
-    for (const auto& document : documents_of(*text, options.channel == "archive")) {
+    for (const auto& document : documents_of(*text, archive)) {
       if (context.stop.stop_requested()) return fail(ErrorCode::cancelled, "stopped");
       if (document.is_note) {
         print_note(document, sink);
         continue;
       }
-      const auto target = options.target.empty() ? std::string{document.target} : options.target;
+      // An archive's name is what its publisher calls it by.
+      const auto named = archive ? file : std::string{document.target};
+      const auto target = options.target.empty() ? named : options.target;
       const auto decoded = context.services.decode({.exchange = options.exchange,
                                                     .market = options.market,
                                                     .channel = options.channel,

@@ -130,8 +130,12 @@ Result<void> run_and_report(const Context& context, const std::vector<Job>& jobs
 
 // ---- backfill
 
-std::string price_text(std::int64_t requests, double seconds, std::int64_t bytes) {
-  return fmt::format("{}, about {}, about {}", plural(requests, "request"), seconds_text(seconds), bytes_text(bytes));
+std::string price_text(const Estimate& estimate) {
+  const auto archived = estimate.archive_files == 0 ? std::string{}
+                                                    : fmt::format(" ({} from {})", plural(estimate.archive_bars, "bar"),
+                                                                  plural(estimate.archive_files, "archive file"));
+  return fmt::format("{}{}, about {}, about {}", plural(estimate.requests, "request"), archived,
+                     seconds_text(estimate.seconds), bytes_text(estimate.bytes));
 }
 
 Estimate sum(const std::vector<Estimate>& estimates) {
@@ -142,6 +146,8 @@ Estimate sum(const std::vector<Estimate>& estimates) {
     total.requests += estimate.requests;
     total.bytes += estimate.bytes;
     total.seconds += estimate.seconds;
+    total.archive_files += estimate.archive_files;
+    total.archive_bars += estimate.archive_bars;
   }
   return total;
 }
@@ -150,13 +156,12 @@ std::string estimate_text(const std::vector<Estimate>& estimates) {
   std::string text;
   for (const auto& estimate : std::span{estimates}.first(std::min(kListedEstimates, estimates.size())))
     text += fmt::format("{} {}: {} of {} missing, {}\n", estimate.series.text(), to_string(estimate.range),
-                        count_text(estimate.missing_bars), plural(estimate.bars, "bar"),
-                        price_text(estimate.requests, estimate.seconds, estimate.bytes));
+                        count_text(estimate.missing_bars), plural(estimate.bars, "bar"), price_text(estimate));
   if (estimates.size() > kListedEstimates) text += fmt::format("and {} more\n", estimates.size() - kListedEstimates);
   const auto total = sum(estimates);
   if (estimates.size() > 1)
     text += fmt::format("in all: {} series, {} missing, {}\n", count_text(static_cast<std::int64_t>(estimates.size())),
-                        plural(total.missing_bars, "bar"), price_text(total.requests, total.seconds, total.bytes));
+                        plural(total.missing_bars, "bar"), price_text(total));
   return text;
 }
 
@@ -165,7 +170,9 @@ Json price_document(const Estimate& estimate) {
           {"missing_bars", estimate.missing_bars},
           {"requests", estimate.requests},
           {"bytes", estimate.bytes},
-          {"seconds", estimate.seconds}};
+          {"seconds", estimate.seconds},
+          {"archive_files", estimate.archive_files},
+          {"archive_bars", estimate.archive_bars}};
 }
 
 Json estimate_document(const std::vector<Estimate>& estimates) {

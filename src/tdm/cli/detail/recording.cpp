@@ -84,7 +84,7 @@ bool is_one_per_line(const std::vector<Document>& lines) {
 
 }  // namespace
 
-Result<std::string> read_recording(const std::string& path) {
+Result<std::string> read_recording(const std::string& path, bool archive) {
   const auto unreadable = [&](std::string_view why) {
     return fail(ErrorCode::not_found, fmt::format("{} cannot be read: {}", path, why), "file");
   };
@@ -106,7 +106,7 @@ Result<std::string> read_recording(const std::string& path) {
     if (text.size() > kMaxRecordingBytes) return unreadable("it is larger than 2 GiB");
     if (got == 0) break;
   }
-  if (text.starts_with("PK\x03\x04")) return unreadable("zip archives are not read by this version; unpack it first");
+  if (!archive && text.starts_with("PK\x03\x04")) return unreadable("it is a zip file: those are of --channel archive");
   return text;
 }
 

@@ -11,8 +11,8 @@ namespace tdm::cli::detail {
 
 inline constexpr std::size_t kMaxRecordingBytes = std::size_t{1} << 31;  // after decompression
 
-// The whole file; gzip is undone, whatever its name.
-Result<std::string> read_recording(const std::string& path);
+// The whole file; gzip is undone, whatever its name. Zip files are the exchange's to unpack, and of archives only.
+Result<std::string> read_recording(const std::string& path, bool archive);
 
 struct Document {
   std::string_view text;      // views the recording

@@ -192,15 +192,16 @@ TEST(Recording, GzipIsUndoneAndACutOneIsRefused) {
   const auto file = gzopen(path.c_str(), "wb");
   ASSERT_EQ(gzwrite(file, text.data(), static_cast<unsigned>(text.size())), static_cast<int>(text.size()));
   gzclose(file);
-  EXPECT_EQ(read_recording(path.string()), text);
+  EXPECT_EQ(read_recording(path.string(), false), text);
   fs::resize_file(path, fs::file_size(path) - 10);
-  const auto cut = read_recording(path.string());
+  const auto cut = read_recording(path.string(), false);
   ASSERT_FALSE(cut);
   EXPECT_THAT(cut.error().message, HasSubstr("cannot be read"));
   std::ofstream{path} << "PK\x03\x04zip";
-  EXPECT_THAT(read_recording(path.string()).error().message, HasSubstr("zip"));
+  EXPECT_THAT(read_recording(path.string(), false).error().message, HasSubstr("zip"));
+  EXPECT_EQ(read_recording(path.string(), true), "PK\x03\x04zip");
   fs::remove(path);
-  EXPECT_THAT(read_recording("/").error().message, HasSubstr("directory"));
+  EXPECT_THAT(read_recording("/", false).error().message, HasSubstr("directory"));
 }
 
 }  // namespace

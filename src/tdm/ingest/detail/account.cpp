@@ -4,13 +4,18 @@
 #include <future>
 #include <iterator>
 #include <set>
+#include <utility>
 
 namespace tdm::ingest::detail {
 namespace {
 
 // Open bars stay out: they are asked for again when they have ended.
-void append_closed(ObservationColumns& to, const ObservationColumns& rows, const std::vector<std::size_t>& still_open) {
-  if (still_open.empty()) return append(to, rows);
+void append_closed(ObservationColumns& to, ObservationColumns rows, const std::vector<std::size_t>& still_open) {
+  if (still_open.empty()) {
+    if (to.size() > 0) return append(to, rows);
+    to = std::move(rows);  // a month of minutes need not be copied
+    return;
+  }
   for (std::size_t row = 0; row < rows.size(); ++row)
     if (!std::ranges::binary_search(still_open, row)) append_row(to, rows, row);
 }
@@ -68,10 +73,24 @@ std::optional<TimeRange> listing_of(const Instrument& instrument) {
                        instrument.valid_to.value_or(TimePoint::max()));
 }
 
+// Absent bars of archive files that nothing explains: the exchange itself may have them.
+std::vector<TimeRange> holes_of(const std::vector<Gap>& gaps, const std::vector<TimeRange>& files) {
+  std::vector<TimeRange> holes;
+  if (files.empty()) return holes;
+  for (const auto& gap : gaps) {
+    if (gap.state != GapState::open || !gap.accepted_reason.empty()) continue;
+    for (const auto file : files)
+      if (const auto hole = gap.range.intersect(file); !hole.empty()) holes.push_back(hole);
+  }
+  return holes;
+}
+
 // What the rules say of each page; two halves at once when there is much to say.
 std::vector<validate::Judgement> judge_all(const std::vector<sources::Page>& pages, const validate::RuleSet& rules,
                                            const validate::Context& common) {
-  constexpr std::size_t kPagesForThreads = 8;
+  constexpr std::size_t kRowsForThreads = 8'000;
+  std::size_t rows = 0;
+  for (const auto& page : pages) rows += page.rows.size();
   std::vector<validate::Judgement> judgements(pages.size());
   const auto judge = [&](std::size_t first, std::size_t last) {
     auto context = common;
@@ -80,7 +99,7 @@ std::vector<validate::Judgement> judge_all(const std::vector<sources::Page>& pag
       judgements[i] = rules.judge(pages[i].rows, context);
     }
   };
-  const auto half = pages.size() < kPagesForThreads ? 0 : pages.size() / 2;
+  const auto half = rows < kRowsForThreads ? 0 : pages.size() / 2;
   auto others = std::async(half > 0 ? std::launch::async : std::launch::deferred, judge, std::size_t{0}, half);
   judge(half, pages.size());
   others.get();
@@ -98,6 +117,7 @@ Account account_for(std::vector<sources::Page> pages, const std::optional<store:
   const auto ledger = manifest ? manifest->gaps : std::vector<Gap>{};
   auto after = ledger;
   const Facts facts{desk.series, life, desk.outages};
+  std::vector<TimeRange> files;
 
   for (auto& page : pages) page.rows.ingest_id.assign(page.rows.size(), desk.ingest_id);
   const auto judgements = judge_all(pages, *desk.rules,
@@ -121,8 +141,13 @@ Account account_for(std::vector<sources::Page> pages, const std::optional<store:
     look.asked = desk.asked;
     after = after_look(after, look, facts);
     account.exchange_time = std::max(account.exchange_time, page.exchange_time);
+    if (page.request.archive)
+      files.push_back(page.request.range);
+    else
+      account.heard_time = std::max(account.heard_time, page.exchange_time);
 
-    append_closed(batch.raw, page.rows, judgement.still_open);
+    account.fetched += static_cast<std::int64_t>(page.rows.size() + page.rejected.size()) + page.duplicates;
+    append_closed(batch.raw, std::exchange(page.rows, {}), judgement.still_open);
     append(batch.validated, judgement.accepted);
     for (auto& rejection : page.rejected) {
       rejection.ingest_id = desk.ingest_id;
@@ -131,16 +156,15 @@ Account account_for(std::vector<sources::Page> pages, const std::optional<store:
     }
     batch.quarantine.insert(batch.quarantine.end(), judgement.rejected.begin(), judgement.rejected.end());
     if (!answered.empty()) batch.looked.push_back(answered);
-    account.fetched += static_cast<std::int64_t>(page.rows.size() + page.rejected.size()) + page.duplicates;
     account.unchanged += judgement.unchanged;
     account.answered_bars += timeframe.count(page.request.range);
     account.requested.push_back(page.request.range);
     add_counts(account.rule_counts, judgement.counts);
-    page.rows = {};  // a batch and its pages at once would be twice the memory
   }
 
   batch.looked = merge(std::move(batch.looked));
   batch.gaps = changes(ledger, after, account.exchange_time);
+  account.holes = holes_of(batch.gaps, files);
   account.closed_gaps = std::ranges::count(batch.gaps, GapState::closed, &Gap::state);
   account.new_gaps = std::ranges::count(batch.gaps, 0, &Gap::id);
   auto looked = manifest ? manifest->looked : std::vector<TimeRange>{};

@@ -32,7 +32,9 @@ struct Account {
   std::int64_t answered_bars = 0;  // bars that the batch settles: stored or a gap
   std::int64_t new_gaps = 0, closed_gaps = 0;
   std::vector<TimeRange> requested{};  // the pages' windows
+  std::vector<TimeRange> holes{};      // bars that archive files should hold and do not: REST is asked for them
   TimePoint exchange_time{};           // of the latest answer
+  TimePoint heard_time{};              // of the latest answer of the exchange itself; epoch: there was none
   std::vector<validate::RuleCount> rule_counts{};
 };
 

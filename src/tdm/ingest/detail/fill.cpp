@@ -7,6 +7,7 @@
 
 #include "tdm/ingest/detail/plan.hpp"
 #include "tdm/ingest/detail/prober.hpp"
+#include "tdm/sources/archive_route.hpp"  // route_of
 #include "tdm/telemetry/log.hpp"
 #include "tdm/telemetry/metrics.hpp"
 
@@ -17,7 +18,8 @@ using std::chrono::steady_clock;
 
 constexpr std::size_t kFewPages = 4;  // fetched without looking for the first bar before
 constexpr std::size_t kBlindPages = 32;
-constexpr double kSecondsInFlight = 1.5;  // of the permitted rate: more would only wait for the quota
+constexpr std::size_t kFilesInFlight = 4;  // of an archive: each holds a month in memory
+constexpr double kSecondsInFlight = 1.5;   // of the permitted rate: more would only wait for the quota
 
 template <class T>
 std::unexpected<Error> error_of(Result<T>& result) {
@@ -104,9 +106,11 @@ Result<bool> Fill::step() {
   auto manifest = shop_.store->manifest(series_);
   if (!manifest) return error_of(manifest);
   const auto wanted = missing(*manifest);
+  const auto route = sources::route_of(series_, wanted, *connector_, now_);
   const auto cost = connector_->page_cost(series_);
-  const auto pages = static_cast<double>(count_bars(series_.timeframe, wanted)) / std::max(1, cost.rows);
-  caller_.reporter.planned(count_bars(series_.timeframe, wanted), pages / std::max(cost.pages_per_second, 1e-3));
+  const auto pages = static_cast<double>(count_bars(series_.timeframe, route.rest)) / std::max(1, cost.rows);
+  caller_.reporter.planned(count_bars(series_.timeframe, wanted),
+                           route.file_seconds + pages / std::max(cost.pages_per_second, 1e-3));
   if (wanted.empty()) return false;
 
   auto taken = shop_.claims.take(series_, wanted);
@@ -141,7 +145,7 @@ Result<void> Fill::get_claimed(Claims::Ticket& ticket) {
     if (auto unlisted = account_unlisted(intersect(wanted, {before}), ticket); !unlisted) return unlisted;
     wanted = subtract_all(wanted, {before});
   }
-  return get_pages(wanted, ticket);
+  return get_bars(wanted, ticket);
 }
 
 // ---- Who writes, and what of
@@ -232,14 +236,52 @@ bool Fill::is_due(PageStream& stream, steady_clock::time_point last_commit) cons
          steady_clock::now() - last_commit >= shop_.options.commit_every;
 }
 
+// Archive files where they are the faster way; over REST the others, what files could not bring, and what they lack.
+Result<void> Fill::get_bars(const std::vector<TimeRange>& ranges, Claims::Ticket& ticket) {
+  auto route = sources::route_of(series_, ranges, *connector_, now_);
+  over_rest_ = std::move(route.rest);
+  if (!route.files.empty()) {
+    const auto each = route.file_requests / static_cast<std::int64_t>(route.files.size());
+    auto got = get_order(
+        {.pages = std::move(route.files), .in_flight = kFilesInFlight, .requests_each = each, .archived = true},
+        ticket);
+    if (!got) return got;
+    // What lies before a first bar that was found meanwhile is accounted for by the next plan.
+    if (life_.proven) over_rest_ = subtract_all(over_rest_, {TimeRange::of(TimePoint::min(), *life_.proven)});
+  }
+  return get_pages(merge(std::move(over_rest_)), ticket);
+}
+
 Result<void> Fill::get_pages(const std::vector<TimeRange>& ranges, Claims::Ticket& ticket) {
-  std::vector<sources::PageRequest> requests;
+  if (ranges.empty()) return {};
+  Order order{.pages = {}, .in_flight = pages_in_flight(connector_->page_cost(series_), shop_.options)};
   for (const auto range : ranges) {
     const auto pages = connector_->pages(series_, range);
-    requests.insert(requests.end(), pages.begin(), pages.end());
+    order.pages.insert(order.pages.end(), pages.begin(), pages.end());
   }
-  const auto in_flight = pages_in_flight(connector_->page_cost(series_), shop_.options);
-  PageStream stream{connector_, shop_.executor, series_, std::move(requests), in_flight, caller_.bell()};
+  return get_order(std::move(order), ticket);
+}
+
+// A file that is not to be had costs nothing but the way around it, a host that fails all that it was to bring. False:
+// the order is at its end.
+bool Fill::do_without(PageStream& stream, const PageStream::Failure& failure) {
+  const bool only_this = failure.error.code == ErrorCode::not_found || failure.error.code == ErrorCode::corrupt_data;
+  telemetry::log(only_this ? telemetry::Level::info : telemetry::Level::warn, "REST is asked instead of the archive",
+                 {{"series", series_.text()}, {"reason", std::string_view{failure.error.message}}});
+  telemetry::counter(
+      "tdm_ingest_archive_files_missed_total", "Archive files that REST was asked instead of, by reason",
+      {{"exchange", series_.instrument.exchange.text()}, {"reason", std::string{to_string(failure.error.code)}}})
+      .add();
+  const auto without = only_this ? std::vector{failure.range} : stream.left();
+  over_rest_.insert(over_rest_.end(), without.begin(), without.end());
+  if (only_this) stream.skip();
+  return only_this;
+}
+
+Result<void> Fill::get_order(Order order, Claims::Ticket& ticket) {
+  std::vector<TimeRange> windows;
+  for (const auto& page : order.pages) windows.push_back(page.range);
+  PageStream stream{connector_, shop_.executor, series_, std::move(order.pages), order.in_flight, caller_.bell()};
   const Fetchers::Place place{shop_.fetchers, series_.instrument.exchange.text()};
   std::optional<Pending> pending;
   std::size_t counted = 0;
@@ -251,7 +293,7 @@ Result<void> Fill::get_pages(const std::vector<TimeRange>& ranges, Claims::Ticke
       auto account = pending->commit.result.get();
       if (!account) return error_of(account);
       absorb(*account, ticket);
-      report_.exchange_time = account->exchange_time;
+      report_.exchange_time = std::max(report_.exchange_time, account->heard_time);
       stream.settle(pending->pages);
       pending.reset();
       last_commit = last_move = steady_clock::now();
@@ -259,9 +301,9 @@ Result<void> Fill::get_pages(const std::vector<TimeRange>& ranges, Claims::Ticke
     const bool skips = life_.proven && stream.unasked_from() && *stream.unasked_from() < *life_.proven;
     // Until a bar is seen every page may be one too many: it may lie before the first.
     const bool begun = life_.earliest_bar || life_.proven;
-    stream.set_limit(place.share(begun ? in_flight : std::min(in_flight, kBlindPages)));
+    stream.set_limit(place.share(begun ? order.in_flight : std::min(order.in_flight, kBlindPages)));
     if (!skips) stream.top_up();  // pages before the first bar are accounted for by the next plan
-    report_.requests += static_cast<std::int64_t>(stream.asked() - counted);
+    report_.requests += static_cast<std::int64_t>(stream.asked() - counted) * order.requests_each;
     counted = stream.asked();
     caller_.reporter.requests(report_.requests);
     if (!pending) {
@@ -273,15 +315,19 @@ Result<void> Fill::get_pages(const std::vector<TimeRange>& ranges, Claims::Ticke
         pending.emplace(caller_.start(std::move(work)), count);
         continue;
       }
-      if (auto failure = stream.failure()) return std::unexpected{named(std::move(failure->error), failure->range)};
+      if (auto failure = stream.failure()) {
+        if (!order.archived) return std::unexpected{named(std::move(failure->error), failure->range)};
+        if (!do_without(stream, *failure)) return {};
+        continue;
+      }
       if (skips) return {};
       if (stream.exhausted()) {
-        asked_.insert(asked_.end(), ranges.begin(), ranges.end());
+        if (!order.archived) asked_.insert(asked_.end(), windows.begin(), windows.end());
         return {};
       }
     }
     if (steady_clock::now() - last_move > Caller::kAnswerLimit)
-      return std::unexpected{named({ErrorCode::unavailable, "no answer from the exchange"}, ranges.front())};
+      return std::unexpected{named({ErrorCode::unavailable, "no answer from the exchange"}, windows.front())};
     // Pages and the end of a commit ring; only pages that lie here for a batch to grow wait for a time.
     const bool batch_grows = !pending && stream.ready() > 0;
     caller_.rest(batch_grows ? last_commit + shop_.options.commit_every : steady_clock::time_point::max());
@@ -326,6 +372,7 @@ void Fill::absorb(const Account& account, Claims::Ticket& ticket) {
   report_.unchanged += account.unchanged;
   report_.rejected += static_cast<std::int64_t>(account.batch.quarantine.size());
   caller_.reporter.durable(account.answered_bars);
+  over_rest_.insert(over_rest_.end(), account.holes.begin(), account.holes.end());
   for (const auto range : account.requested) ticket.done(range);
   asked_.insert(asked_.end(), account.requested.begin(), account.requested.end());
   asked_ = merge(std::move(asked_));

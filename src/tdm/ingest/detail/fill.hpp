@@ -32,7 +32,17 @@ class Fill {
   bool worth_probing(const std::vector<TimeRange>& wanted) const;
   Result<void> probe();
   Result<void> account_unlisted(const std::vector<TimeRange>& ranges, Claims::Ticket& ticket);
+  Result<void> get_bars(const std::vector<TimeRange>& ranges, Claims::Ticket& ticket);
   Result<void> get_pages(const std::vector<TimeRange>& ranges, Claims::Ticket& ticket);
+  // What an order of pages asks for, and of whom.
+  struct Order {
+    std::vector<sources::PageRequest> pages;
+    std::size_t in_flight = 1;
+    std::int64_t requests_each = 1;
+    bool archived = false;  // what cannot be had goes to over_rest_
+  };
+  Result<void> get_order(Order order, Claims::Ticket& ticket);
+  bool do_without(PageStream& stream, const PageStream::Failure& failure);
   bool is_due(PageStream& stream, std::chrono::steady_clock::time_point last_commit) const;
   Result<void> see_first_bar(const std::vector<sources::Page>& pages);
   Result<Account> commit(std::vector<sources::Page> pages, const Life& life);
@@ -55,7 +65,8 @@ class Fill {
   Life life_;
   bool probed_ = false;
   bool committed_ = false;
-  std::vector<TimeRange> asked_;  // settled by this call: never asked twice by it
+  std::vector<TimeRange> asked_;      // settled by this call: never asked twice by it
+  std::vector<TimeRange> over_rest_;  // what archive files were to bring and did not
   FillReport report_;
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };

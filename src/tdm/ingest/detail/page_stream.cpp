@@ -75,6 +75,18 @@ std::optional<PageStream::Failure> PageStream::failure(std::size_t ahead) const 
   return Failure{pages_[taken_ + ahead].range, next->second.error()};
 }
 
+void PageStream::skip() {
+  const std::lock_guard guard{box_->mutex};
+  box_->arrived.erase(taken_++);
+  ++settled_;
+}
+
+std::vector<TimeRange> PageStream::left() const {
+  std::vector<TimeRange> windows;
+  for (auto page = taken_; page < pages_.size(); ++page) windows.push_back(pages_[page].range);
+  return windows;
+}
+
 std::optional<TimePoint> PageStream::unasked_from() const {
   return asked_ < pages_.size() ? std::optional{pages_[asked_].range.begin()} : std::nullopt;
 }

@@ -46,6 +46,10 @@ class PageStream {
   };
   // Why the page `ahead` places after the next one in order failed; nothing while it has not.
   std::optional<Failure> failure(std::size_t ahead = 0) const;
+  // Goes on behind the next page in order, which failed.
+  void skip();
+  // The windows of the pages that were not given out.
+  std::vector<TimeRange> left() const;
   bool exhausted(std::size_t ahead = 0) const { return taken_ + ahead == pages_.size(); }
   std::size_t asked() const { return asked_; }
   std::size_t limit() const { return limit_; }

@@ -111,7 +111,9 @@ Json schemas() {
                             {"missing_bars", integer()},
                             {"requests", integer()},
                             {"bytes", integer()},
-                            {"seconds", number()}});
+                            {"seconds", number()},
+                            {"archive_files", integer()},
+                            {"archive_bars", integer()}});
   all["Backfill"] = object({{"id", text()},
                             {"state", {{"enum", Json::array({"queued", "running", "done", "failed"})}}},
                             {"expected", integer()},

@@ -170,7 +170,9 @@ Json document_of(const query::Estimate& estimate) {
           {"missing_bars", estimate.missing_bars},
           {"requests", estimate.requests},
           {"bytes", estimate.bytes},
-          {"seconds", estimate.seconds}};
+          {"seconds", estimate.seconds},
+          {"archive_files", estimate.archive_files},
+          {"archive_bars", estimate.archive_bars}};
 }
 
 Json document_of(const JobState& state) {

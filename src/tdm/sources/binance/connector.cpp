@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "tdm/net/governor.hpp"                    // Governor
+#include "tdm/sources/binance/detail/archive.hpp"  // archive_files, parse_archive_zip
 #include "tdm/sources/binance/detail/outages.hpp"  // known_outages
 #include "tdm/sources/binance/detail/parse.hpp"    // parse_page, parse_exchange_info
 #include "tdm/sources/binance/detail/reply.hpp"    // judge_reply
@@ -64,6 +65,20 @@ Result<std::unique_ptr<RestClient>> make_client(Pool pool, const ConnectorOption
   return std::make_unique<RestClient>(executor, std::move(client), clock);
 }
 
+// Null when these hosts have no archives.
+Result<std::unique_ptr<ArchiveClient>> make_archives(const ConnectorOptions& options, std::string_view origin,
+                                                     const asio::any_io_executor& executor) {
+  if (options.archive_url.empty() && origin != "mainnet") return nullptr;
+  auto base = net::Url::parse(options.archive_url.empty() ? kArchiveUrl : std::string_view{options.archive_url},
+                              "exchange_clients.binance.archive_url");
+  if (!base) return std::unexpected{std::move(base).error()};
+  ArchiveClientOptions archives;
+  archives.exchange = kExchange;
+  archives.base = *std::move(base);
+  archives.http.proxy = options.proxy;
+  return std::make_unique<ArchiveClient>(executor, std::move(archives));
+}
+
 }  // namespace
 
 Result<std::shared_ptr<Connector>> BinanceConnector::make(const ConnectorOptions& options,
@@ -77,12 +92,17 @@ Result<std::shared_ptr<Connector>> BinanceConnector::make(const ConnectorOptions
     if (!client) return std::unexpected{std::move(client).error()};
     clients[static_cast<std::size_t>(pool)] = *std::move(client);
   }
-  return std::shared_ptr<Connector>{new BinanceConnector{*std::move(hosts), std::move(clients), clock}};
+  auto archives = make_archives(options, hosts->origin, executor);
+  if (!archives) return std::unexpected{std::move(archives).error()};
+  return std::shared_ptr<Connector>{
+      new BinanceConnector{*std::move(hosts), std::move(clients), *std::move(archives), clock}};
 }
 
-BinanceConnector::BinanceConnector(Hosts hosts, Clients clients, const Clock& clock)
+BinanceConnector::BinanceConnector(Hosts hosts, Clients clients, std::unique_ptr<ArchiveClient> archives,
+                                   const Clock& clock)
     : hosts_{std::move(hosts)},
       clients_{std::move(clients)},
+      archives_{std::move(archives)},
       clock_{clock},
       futures_rows_{best_page_rows(*find_facts("usdm"), [&](int weight) {
         return clients_[static_cast<std::size_t>(Pool::futures)]->governor().permitted_rate(weight);
@@ -118,7 +138,14 @@ std::vector<PageRequest> BinanceConnector::pages(const Series& series, TimeRange
   return grid_pages(series.timeframe, range, rows_of(*market, series.timeframe));
 }
 
-std::int64_t BinanceConnector::requests_sent() const { return clients_[0]->sent() + clients_[1]->sent(); }
+std::vector<ArchiveFile> BinanceConnector::archive_files(const Series& series, TimeRange range, TimePoint now) const {
+  if (!archives_ || !archives_->is_open()) return {};
+  return binance::archive_files(series, range, now);
+}
+
+std::int64_t BinanceConnector::requests_sent() const {
+  return clients_[0]->sent() + clients_[1]->sent() + (archives_ ? archives_->sent() : 0);
+}
 
 RestClient& BinanceConnector::client_of(const MarketFacts& market) const {
   return *clients_[static_cast<std::size_t>(market.pool)];
@@ -187,7 +214,48 @@ asio::awaitable<Result<std::string>> BinanceConnector::contract_size(const Marke
 asio::awaitable<Result<Page>> BinanceConnector::fetch(Series series, PageRequest request) {
   const auto checked = check_series(series);
   if (!checked) co_return std::unexpected{checked.error()};
-  const auto& market = **checked;
+  if (request.archive) {
+    auto page = co_await fetch_archive(**checked, std::move(series), request);
+    co_return page;
+  }
+  auto page = co_await fetch_rest(**checked, std::move(series), request);
+  co_return page;
+}
+
+// The CHECKSUM comes first: a file that it does not vouch for is not parsed.
+asio::awaitable<Result<Page>> BinanceConnector::fetch_archive(const MarketFacts& market, Series series,
+                                                              PageRequest request) {
+  const auto target = archive_target(series, *request.archive);
+  const auto name = archive_name(series, *request.archive) + ".zip";
+  const auto what = fmt::format("{} archive file {}", series.text(), name);
+  if (!archives_) co_return fail(ErrorCode::unavailable, what + ": there are no archives");
+  const auto deadline = archives_->deadline();
+  auto checksum_file = co_await archives_->get(target + ".CHECKSUM", deadline);
+  if (!checksum_file) co_return std::unexpected{prefixed(std::move(checksum_file).error(), what)};
+  const auto checksum = parse_checksum(*checksum_file, name);
+  if (!checksum) co_return std::unexpected{prefixed(checksum.error(), what)};
+  auto bytes = co_await archives_->get(target, deadline);
+  if (!bytes) co_return std::unexpected{prefixed(std::move(bytes).error(), what)};
+  if (const auto hash = sha256(*bytes); hash != *checksum)
+    co_return fail(ErrorCode::corrupt_data,
+                   fmt::format("{}: its SHA-256 is {}, its CHECKSUM file says {}", what, hash, *checksum));
+
+  PageContext context;
+  context.received_at = clock_.now();
+  const auto reading = state_of(market).clock.at(steady_clock::now());
+  context.exchange_time = std::max(reading.value_or(context.received_at), request.archive->end());
+  if (market.counts_contracts) {
+    auto size = co_await contract_size(market, series.instrument.symbol.text());
+    if (!size) co_return std::unexpected{prefixed(std::move(size).error(), what)};
+    context.contract_size = *std::move(size);
+  }
+  auto page = parse_archive_zip(*bytes, series, request, context);
+  if (!page) co_return std::unexpected{prefixed(std::move(page).error(), what)};
+  co_return page;
+}
+
+asio::awaitable<Result<Page>> BinanceConnector::fetch_rest(const MarketFacts& market, Series series,
+                                                           PageRequest request) {
   const auto what = name_of(series, request);
 
   // Bars come without a time: what is closed is decided by a clock that was read before.

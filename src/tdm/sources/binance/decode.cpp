@@ -85,8 +85,9 @@ void decode(const DecodeRequest& request, std::string_view document, std::int64_
     const auto message = parse_json(document);
     return message ? decode_ws(events, *message) : events.error(message.error());
   }
+  if (request.channel == "archive") return decode_archive(request, document, sink);
   events.error(ErrorCode::invalid_argument,
-               fmt::format("binance documents of channel '{}' are not known: rest or ws", request.channel));
+               fmt::format("binance documents of channel '{}' are not known: rest, ws or archive", request.channel));
 }
 
 }  // namespace tdm::sources::binance

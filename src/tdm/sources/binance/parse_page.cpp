@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "tdm/core/decimal.hpp"  // Decimal
 #include "tdm/sources/binance/detail/parse.hpp"
 #include "tdm/sources/binance/detail/protocol.hpp"  // find_facts
@@ -20,11 +22,11 @@ Text usd_of(Text contracts, std::string_view contract_size, std::deque<std::stri
   return made.emplace_back(usd->to_text());
 }
 
-// Whether the bar ends where it should.
-bool ends_on_time(const KlineRow& row, std::optional<TimePoint> end) {
-  if (!end) return true;
-  const auto stated = row.values[column::close_time] ? parse_ms(*row.values[column::close_time]) : std::nullopt;
-  return stated && *stated == *end - std::chrono::milliseconds{1};
+// Whether the row says that its bar ends elsewhere than at `end`, as far as that is known.
+bool ends_elsewhere(const KlineRow& row, std::optional<TimePoint> end) {
+  if (!end) return false;
+  const auto stated = row.values[column::close_time];
+  return !stated || !ends_on_time(*end, *stated);
 }
 
 class ExtraFields {
@@ -62,13 +64,30 @@ std::string extra_of(const KlineRow& row, PriceKind price_kind, std::optional<Ti
     if (row.values[column::volume]) extra.add("contracts", quoted(*row.values[column::volume]));
     if (row.values[column::taker_volume]) extra.add("taker_buy_contracts", quoted(*row.values[column::taker_volume]));
   }
-  if (!row.close_time_json.empty() && !ends_on_time(row, end)) extra.add("close_time", row.close_time_json);
+  if (!row.close_time_json.empty() && ends_elsewhere(row, end)) extra.add("close_time", row.close_time_json);
   if (!row.unused_json.empty() && row.values[column::unused] != "0") extra.add("column_12", row.unused_json);
   extra.add(row.further);
   return std::move(extra).take();
 }
 
 }  // namespace
+
+std::optional<TimePoint> parse_time(std::string_view text) {
+  constexpr std::int64_t kMicrosFrom = 100'000'000'000'000;     // in ms the year 5138
+  constexpr std::int64_t kYear10000 = 253'402'300'800'000'000;  // in us
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool plain = error == std::errc{} && end == text.data() + text.size();
+  if (!plain || number < kMicrosFrom) return parse_ms(text);
+  return number < kYear10000 ? std::optional{from_us(number)} : std::nullopt;
+}
+
+bool ends_on_time(TimePoint end, std::string_view close_time) {
+  const auto stated = parse_time(close_time);
+  if (!stated) return false;
+  const auto left = end - *stated;
+  return left == std::chrono::milliseconds{1} || left == Micros{1};
+}
 
 SentRow sent_row(const KlineRow& row, const Series& series, std::string_view contract_size,
                  std::deque<std::string>& made) {

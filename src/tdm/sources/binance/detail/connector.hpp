@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tdm/net/retry.hpp"                            // RetryPolicy
+#include "tdm/sources/archive_client.hpp"               // ArchiveClient
 #include "tdm/sources/binance/detail/learner.hpp"       // Learner
 #include "tdm/sources/binance/detail/market_clock.hpp"  // MarketClock
 #include "tdm/sources/binance/detail/protocol.hpp"      // Hosts, MarketFacts
@@ -34,6 +35,7 @@ class BinanceConnector final : public Connector {
   std::int64_t bytes_per_page() const override;
   PageCost page_cost(const Series& series) const override;
   std::vector<PageRequest> pages(const Series& series, TimeRange range) const override;
+  std::vector<ArchiveFile> archive_files(const Series& series, TimeRange range, TimePoint now) const override;
   asio::awaitable<Result<TimePoint>> server_time() override;
   asio::awaitable<Result<TimePoint>> market_time(std::string market) override;
   asio::awaitable<Result<std::vector<Instrument>>> instruments(std::string market) override;
@@ -50,7 +52,7 @@ class BinanceConnector final : public Connector {
     Learner size_learner;
   };
 
-  BinanceConnector(Hosts hosts, Clients clients, const Clock& clock);
+  BinanceConnector(Hosts hosts, Clients clients, std::unique_ptr<ArchiveClient> archives, const Clock& clock);
 
   RestClient& client_of(const MarketFacts& market) const;
   const net::Url& host_of(const MarketFacts& market) const;
@@ -58,6 +60,8 @@ class BinanceConnector final : public Connector {
   static std::ptrdiff_t index_of(const MarketFacts& market) { return &market - market_facts().data(); }
   int rows_of(const MarketFacts& market, Timeframe timeframe) const;
 
+  asio::awaitable<Result<Page>> fetch_rest(const MarketFacts& market, Series series, PageRequest request);
+  asio::awaitable<Result<Page>> fetch_archive(const MarketFacts& market, Series series, PageRequest request);
   asio::awaitable<Result<TimePoint>> ask_time(const MarketFacts& market);
   // A reading of the market's clock that is young enough.
   asio::awaitable<Result<void>> know_time(const MarketFacts& market);
@@ -66,6 +70,7 @@ class BinanceConnector final : public Connector {
 
   Hosts hosts_;
   Clients clients_;
+  std::unique_ptr<ArchiveClient> archives_;  // null: there are none for these hosts
   const Clock& clock_;
   int futures_rows_;
   std::array<MarketState, 3> states_;

@@ -37,6 +37,13 @@ SentRow sent_row(const KlineRow& row, const Series& series, std::string_view con
 SentRow sent_row(const KlineRow& row, const MarketFacts& market, PriceKind price_kind, std::optional<TimePoint> end,
                  std::string_view contract_size, std::deque<std::string>& made);
 
+// A time as Binance sends it: milliseconds, and microseconds where it has 15 digits or more (spot archives since 2025).
+// What is no time at all is nothing.
+std::optional<TimePoint> parse_time(std::string_view text);
+
+// Whether a bar that should end at `end` does: in its last millisecond, or its last microsecond.
+bool ends_on_time(TimePoint end, std::string_view close_time);
+
 Result<TimePoint> parse_server_time(std::string_view body);
 
 // USD of one contract by the coin's name: for contracts that exchangeInfo no longer lists.

@@ -18,6 +18,7 @@
 namespace tdm::sources::binance {
 
 inline constexpr std::string_view kExchange = "binance";
+inline constexpr std::string_view kArchiveUrl = "https://data.binance.vision";
 
 // Markets that share one weight count: Binance counts fapi and dapi together since 2026-06-30.
 enum class Pool : std::uint8_t { spot, futures };

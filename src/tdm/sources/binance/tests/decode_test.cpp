@@ -7,6 +7,7 @@
 
 #include "tdm/sources/binance/tests/support.hpp"
 #include "tdm/sources/binance/tests/synthetic_frames.hpp"
+#include "tests/support/zip.hpp"
 
 namespace tdm::sources::binance {
 namespace {
@@ -51,6 +52,54 @@ TEST(Decode, BarsComeOldestFirstInOurColumns) {
   EXPECT_FALSE(lines[0].contains("assumed"));
   EXPECT_EQ(lines[1]["volume"], "1.50");
   EXPECT_EQ(lines[1]["closed"], false);  // nothing proves it
+}
+
+// An archive says nothing of itself but its name; every row of it is closed.
+TEST(Decode, ArchivesAreReadFromTheZipFileOrTheCsvFile) {
+  const std::string csv =
+      "1577836800000,1.10,2,1,1.5,10,1577836859999,15,3,4,6,0\nsoon,1,1,1,1,1,1,1,1,1,1,0\n"
+      "1577836860000,1.5,2,1,x,10,1577836919999,15,3,4,6,0\n";
+  const auto decoded = [](const DecodeRequest& request, std::string_view file) {
+    std::vector<json> lines;
+    decode(request, file, 1, [&](std::string_view line) { lines.push_back(json::parse(line)); });
+    return lines;
+  };
+  const auto from_zip = decoded({"spot", "archive", "anything.zip"}, support::zip_of("BTCUSDT-1m-2020-01.csv", csv));
+  const auto from_csv = decoded({"spot", "archive", "/data/BTCUSDT-1m-2020-01.csv"}, csv);
+  ASSERT_EQ(from_zip.size(), 3U);
+  EXPECT_EQ(from_zip, from_csv);
+  const auto& bar = from_zip[0];
+  EXPECT_EQ(bar["kind"], "bar");
+  EXPECT_EQ(bar["symbol"], "BTCUSDT");
+  EXPECT_EQ(bar["timeframe"], "1m");
+  EXPECT_EQ(bar["channel"], "archive");
+  EXPECT_EQ(bar["open"], "1.10");
+  EXPECT_EQ(bar["open_time"], 1'577'836'800'000);
+  EXPECT_EQ(bar["closed"], true);
+  for (const int i : {1, 2}) {
+    EXPECT_EQ(from_zip[static_cast<std::size_t>(i)]["kind"], "error");
+    EXPECT_EQ(from_zip[static_cast<std::size_t>(i)]["line"], i + 1);
+  }
+  const auto error = [&](std::string target, std::string_view file) {
+    const auto lines = decoded({"spot", "archive", std::move(target)}, file);
+    EXPECT_EQ(lines.size(), 1U);
+    return lines.empty() ? std::string{} : lines[0]["code"].get<std::string>();
+  };
+  EXPECT_EQ(error("bars.csv", csv), "invalid_argument");
+  EXPECT_EQ(error("BTCUSDT-trades-2020-01.csv", csv), "invalid_argument");
+  EXPECT_EQ(error("BTCUSDT-1m-2020-01.csv", "<html>"), "corrupt_data");
+  EXPECT_EQ(error("BTCUSDT-1m-2020-01.zip", "PK\x03\x04"), "corrupt_data");
+}
+
+TEST(Decode, RecordedArchivesAreDecodedWhole) {
+  const auto file = testing::recordings() / "datatool/BTCUSDT-1m-2020-01-01.zip";
+  if (!std::filesystem::exists(file)) GTEST_SKIP() << "needs ../shared";
+  int bars = 0;
+  decode({"spot", "archive", ""}, testing::read_file(file), 1, [&](std::string_view line) {
+    EXPECT_TRUE(line.starts_with(R"({"kind":"bar","line":)")) << line;
+    ++bars;
+  });
+  EXPECT_EQ(bars, 1'440);
 }
 
 TEST(Decode, TheTimeframeShowsInTheEnds) {
