@@ -119,7 +119,7 @@ void Recordings::load_lines(const std::string& file) {
 
 // "public/get_tradingview_chart_data BTC_USDT resolution 60, asked at …". The other lines have numbers as texts, which
 // Deribit does not send, so they are left out.
-void Recordings::load_captions(const std::string& file) {
+Result<void> Recordings::load_captions(const std::string& file) {
   std::ifstream in{file, std::ios::binary};
   std::string line;
   while (std::getline(in, line)) {
@@ -130,8 +130,10 @@ void Recordings::load_captions(const std::string& file) {
     if (method != "public/get_tradingview_chart_data" || word != "resolution") continue;
     if (resolution.ends_with(',')) resolution.pop_back();
     const Json response = entry.value("httpResponse", Json::object());
-    if (response.contains("result")) (void)add_chart(instrument, resolution, response["result"]);
+    if (!response.contains("result")) continue;
+    if (auto added = add_chart(instrument, resolution, response["result"]); !added) return added;
   }
+  return {};
 }
 
 void Recordings::load_cassette(const Json& file) {
@@ -146,8 +148,7 @@ Result<void> Recordings::load_file(const std::string& file, const std::string& n
     return {};
   }
   if (name == "static_responses_public.jsonl") {
-    load_captions(file);
-    return {};
+    return load_captions(file);
   }
   if (name == "get_currencies_ok.json") {
     load_cassette(Json::parse(text_of(file), nullptr, false));

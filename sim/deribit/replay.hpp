@@ -47,7 +47,7 @@ class Recordings {
   bool empty() const { return instruments_.empty() && charts_.empty() && wholes_.empty(); }
   Result<void> load_file(const std::string& file, const std::string& name);
   void load_lines(const std::string& file);
-  void load_captions(const std::string& file);
+  Result<void> load_captions(const std::string& file);
   void load_cassette(const Json& file);
   void add_instruments(const std::string& group, const Json& rows);
   Result<void> add_chart(const std::string& instrument, const std::string& resolution, const Json& columns);

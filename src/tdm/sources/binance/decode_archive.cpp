@@ -40,7 +40,8 @@ class Decoder {
  public:
   Decoder(const DecodeRequest& request, const LineSink& sink) : request_{request}, sink_{sink} {}
 
-  Events at(std::int64_t line) const { return {kExchange, request_, line, sink_}; }
+  // `line` of the file, counted from 1.
+  Events at(std::int64_t line) const { return {kExchange, request_, request_.line + line - 1, sink_}; }
 
   void bars(std::string_view csv, std::string_view symbol, const BarLength& length) const {
     const auto rows = parse_archive_rows(csv);

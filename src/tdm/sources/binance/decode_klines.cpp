@@ -38,6 +38,8 @@ std::optional<std::string> symbol_of(const Events& events) {
   return std::string{target_parameter(target, path.ends_with("/indexPriceKlines") ? "pair" : "symbol")};
 }
 
+}  // namespace
+
 void decode_klines(const Events& events, std::string_view text) {
   const auto document = KlineDocument::parse(text);
   if (!document) return events.error(document.error());
