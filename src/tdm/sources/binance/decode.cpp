@@ -85,7 +85,7 @@ void decode(const DecodeRequest& request, std::string_view document, std::int64_
     const auto message = parse_json(document);
     return message ? decode_ws(events, *message) : events.error(message.error());
   }
-  if (request.channel == "archive") return decode_archive(request, document, sink);
+  if (request.channel == "archive") return decode_archive(request, document, line, sink);
   events.error(ErrorCode::invalid_argument,
                fmt::format("binance documents of channel '{}' are not known: rest, ws or archive", request.channel));
 }

@@ -38,10 +38,11 @@ PriceKind kind_of(std::string_view path) {
 
 class Decoder {
  public:
-  Decoder(const DecodeRequest& request, const LineSink& sink) : request_{request}, sink_{sink} {}
+  Decoder(const DecodeRequest& request, std::int64_t first_line, const LineSink& sink)
+      : request_{request}, first_line_{first_line}, sink_{sink} {}
 
   // `line` of the file, counted from 1.
-  Events at(std::int64_t line) const { return {kExchange, request_, request_.line + line - 1, sink_}; }
+  Events at(std::int64_t line) const { return {kExchange, request_, first_line_ + line - 1, sink_}; }
 
   void bars(std::string_view csv, std::string_view symbol, const BarLength& length) const {
     const auto rows = parse_archive_rows(csv);
@@ -63,13 +64,15 @@ class Decoder {
 
  private:
   const DecodeRequest& request_;
+  std::int64_t first_line_;
   const LineSink& sink_;
 };
 
 }  // namespace
 
-void decode_archive(const DecodeRequest& request, std::string_view file, const LineSink& sink) {
-  const Decoder decoder{request, sink};
+void decode_archive(const DecodeRequest& request, std::string_view file, std::int64_t first_line,
+                    const LineSink& sink) {
+  const Decoder decoder{request, first_line, sink};
   ZipMember member{.name = request.target, .content = {}};
   if (file.starts_with("PK")) {
     auto read = read_zip_member(file);

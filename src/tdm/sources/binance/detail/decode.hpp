@@ -20,7 +20,7 @@ void decode_rest(const Events& events, std::string_view document);
 void decode_klines(const Events& events, std::string_view document);
 void decode_ws(const Events& events, const Json& message);
 // A file of the public archives: the zip file, or the CSV file in it, whose name then is the request's target.
-void decode_archive(const DecodeRequest& request, std::string_view file, const LineSink& sink);
+void decode_archive(const DecodeRequest& request, std::string_view file, std::int64_t first_line, const LineSink& sink);
 
 // "1m" ... "1M", and "1s" and "3d", which only Binance has.
 std::optional<BarLength> bar_length(std::string_view interval);
