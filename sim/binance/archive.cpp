@@ -11,6 +11,7 @@
 #include "sim/binance/intervals.hpp"
 #include "sim/binance/kline.hpp"
 #include "sim/binance/zip_file.hpp"
+#include "tdm/net/sha256.hpp"  // sha256
 
 namespace tdm::sim::binance {
 namespace {
@@ -271,7 +272,7 @@ std::shared_ptr<const Archive::File> Archive::make(const Place& place) const {
   std::vector<std::pair<std::string, std::string>> members{{place.name + ".csv", std::move(csv)}};
   if (fault != nullptr && fault->kind == Kind::two_members) members.emplace_back("readme.txt", "hello");
   file->zip = zip_file(members);
-  file->checksum = sha256(file->zip);
+  file->checksum = net::sha256(file->zip);
   return file;
 }
 
@@ -310,7 +311,7 @@ Answer Archive::answer(const net::ServerRequest& request, std::string_view path,
   if (file->zip.empty()) return no_such_key(path.substr(1));
   if (place->is_checksum) {
     const bool other = is(Kind::wrong_checksum) || (is(Kind::reissued) && first_look(place->path));
-    const auto hash = other ? sha256(place->name) : file->checksum;
+    const auto hash = other ? net::sha256(place->name) : file->checksum;
     return file_answer(fmt::format("{}  {}.zip\n", hash, place->name), "binary/octet-stream");
   }
   if (is(Kind::html)) return file_answer("<html><body>Please try again later.</body></html>", "text/html");

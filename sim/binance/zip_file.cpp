@@ -1,7 +1,6 @@
 #include "sim/binance/zip_file.hpp"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <zlib.h>
 
 #include <array>
@@ -83,15 +82,6 @@ std::string zip_file(const std::vector<std::pair<std::string, std::string>>& mem
   put32(file, directory_at);
   put16(file, 0);
   return file;
-}
-
-std::string sha256(std::string_view bytes) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) throw std::bad_alloc{};
-  std::string text;
-  for (unsigned i = 0; i < size; ++i) text += fmt::format("{:02x}", digest[i]);
-  return text;
 }
 
 }  // namespace tdm::sim::binance

@@ -10,6 +10,4 @@ namespace tdm::sim::binance {
 // A zip file of these members (name, content), deflated: the same members give the same bytes.
 std::string zip_file(const std::vector<std::pair<std::string, std::string>>& members);
 
-std::string sha256(std::string_view bytes);  // lower-case hexadecimal
-
 }  // namespace tdm::sim::binance

@@ -6,6 +6,7 @@
 
 #include "sim/binance/zip_file.hpp"
 #include "sim/tests/world_of_test.hpp"
+#include "tdm/net/sha256.hpp"  // sha256
 
 namespace tdm::sim::binance {
 namespace {
@@ -56,7 +57,7 @@ TEST(BinanceArchive, ServesTheKlinesOfTheTruth) {
   EXPECT_THAT(csv, HasSubstr(",1735606799999,"));
   EXPECT_THAT(csv, Not(HasSubstr("\"")));
   const auto checksum = ask(archive, std::string{kSpotDay} + ".CHECKSUM").reply.body;
-  EXPECT_EQ(checksum, sha256(answer.reply.body) + "  BTCUSDT-1h-2024-12-31.zip\n");
+  EXPECT_EQ(checksum, net::sha256(answer.reply.body) + "  BTCUSDT-1h-2024-12-31.zip\n");
 }
 
 TEST(BinanceArchive, SpotChangesToMicrosecondsAndFuturesHaveAHeader) {
@@ -107,20 +108,20 @@ TEST(BinanceArchive, FilesAreWrongAsTheScriptSays) {
   const auto zip_of = [](Archive& archive) { return ask(archive, kSpotDay).reply.body; };
   EXPECT_EQ(ask(*with(Kind::missing), kSpotDay).reply.status, 404);
   const auto wrong = with(Kind::wrong_checksum);
-  EXPECT_NE(checksum_of(*wrong), sha256(zip_of(*wrong)));
-  EXPECT_NE(checksum_of(*wrong), sha256(zip_of(*wrong)));
+  EXPECT_NE(checksum_of(*wrong), net::sha256(zip_of(*wrong)));
+  EXPECT_NE(checksum_of(*wrong), net::sha256(zip_of(*wrong)));
   const auto reissued = with(Kind::reissued);
-  EXPECT_NE(checksum_of(*reissued), sha256(zip_of(*reissued)));
-  EXPECT_EQ(checksum_of(*reissued), sha256(zip_of(*reissued)));
+  EXPECT_NE(checksum_of(*reissued), net::sha256(zip_of(*reissued)));
+  EXPECT_EQ(checksum_of(*reissued), net::sha256(zip_of(*reissued)));
   const auto hours = TimeRange::of(at("2024-12-31T03:00Z"), at("2024-12-31T05:00Z"));
   const auto lacking = with(Kind::lacks_rows, hours);
-  EXPECT_EQ(checksum_of(*lacking), sha256(zip_of(*lacking)));
+  EXPECT_EQ(checksum_of(*lacking), net::sha256(zip_of(*lacking)));
   EXPECT_EQ(std::ranges::count(content_of(zip_of(*lacking)), '\n'), 22);
   EXPECT_THAT(zip_of(*with(Kind::html)), StartsWith("<html>"));
   EXPECT_THAT(content_of(zip_of(*with(Kind::wrong_header))), StartsWith("time,o,"));
   const auto bomb = with(Kind::bomb);
   EXPECT_LT(zip_of(*bomb).size(), 1'000'000U);
-  EXPECT_EQ(checksum_of(*bomb), sha256(zip_of(*bomb)));
+  EXPECT_EQ(checksum_of(*bomb), net::sha256(zip_of(*bomb)));
 }
 
 TEST(BinanceArchive, ListsFoldersAsABucketDoes) {

@@ -1,9 +1,6 @@
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
-#include <array>
-#include <new>
 
 #include "tdm/net/http_client.hpp"  // percent_encode
 #include "tdm/sources/binance/detail/archive.hpp"
@@ -115,15 +112,6 @@ Result<std::string> parse_checksum(std::string_view text, std::string_view name)
   if (begin == 0 || begin == std::string_view::npos || rest.substr(begin) != name)
     return fail(ErrorCode::corrupt_data, "the CHECKSUM file speaks of another file");
   return lower(hash);
-}
-
-std::string sha256(std::string_view bytes) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) throw std::bad_alloc{};
-  std::string text;
-  for (unsigned i = 0; i < size; ++i) text += fmt::format("{:02x}", digest[i]);
-  return text;
 }
 
 }  // namespace tdm::sources::binance

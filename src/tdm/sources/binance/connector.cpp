@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "tdm/net/governor.hpp"                    // Governor
+#include "tdm/net/sha256.hpp"                      // sha256
 #include "tdm/sources/binance/detail/archive.hpp"  // archive_files, parse_archive_zip
 #include "tdm/sources/binance/detail/outages.hpp"  // known_outages
 #include "tdm/sources/binance/detail/parse.hpp"    // parse_page, parse_exchange_info
@@ -236,7 +237,7 @@ asio::awaitable<Result<Page>> BinanceConnector::fetch_archive(const MarketFacts&
   if (!checksum) co_return std::unexpected{prefixed(checksum.error(), what)};
   auto bytes = co_await archives_->get(target, deadline);
   if (!bytes) co_return std::unexpected{prefixed(std::move(bytes).error(), what)};
-  if (const auto hash = sha256(*bytes); hash != *checksum)
+  if (const auto hash = net::sha256(*bytes); hash != *checksum)
     co_return fail(ErrorCode::corrupt_data,
                    fmt::format("{}: its SHA-256 is {}, its CHECKSUM file says {}", what, hash, *checksum));
 

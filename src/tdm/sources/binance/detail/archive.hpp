@@ -26,7 +26,6 @@ std::string archive_target(const Series& series, TimeRange period);
 
 // The SHA-256 that a CHECKSUM file states of the file `name`, in lower case. corrupt_data when it states none.
 Result<std::string> parse_checksum(std::string_view text, std::string_view name);
-std::string sha256(std::string_view bytes);  // lower-case hexadecimal
 
 // The rows of a CSV file as the kline rows that they are, with or without the header line. corrupt_data when the first
 // line is neither a header that we know nor a row.

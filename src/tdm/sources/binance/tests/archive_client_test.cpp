@@ -6,6 +6,7 @@
 #include <boost/asio/use_future.hpp>
 #include <thread>
 
+#include "tdm/net/sha256.hpp"  // sha256
 #include "tdm/sources/archive_client.hpp"
 #include "tdm/sources/binance/detail/archive.hpp"
 #include "tdm/sources/binance/detail/connector.hpp"
@@ -66,7 +67,7 @@ class BinanceArchiveTest : public ::testing::Test {
     if (spoil_ && request.path == spoiled_) return *spoil_;
     if (request.path == kTarget) return reply(zip_);
     if (request.path == std::string{kTarget} + ".CHECKSUM")
-      return reply(sha256(zip_) + "  BTCUSDT-1h-2023-01-31.zip\n");
+      return reply(net::sha256(zip_) + "  BTCUSDT-1h-2023-01-31.zip\n");
     return reply("<Error><Code>NoSuchKey</Code></Error>", 404);
   }
   void spoil(net::ServerReply reply, bool checksum) {
@@ -109,7 +110,7 @@ TEST_F(BinanceArchiveTest, AFaultOfTheFileIsNotTheHosts) {
       {reply("<html>sorry</html>"), true, ErrorCode::corrupt_data, "no SHA-256"},
       {reply(std::string(64, '0') + "  BTCUSDT-1h-2023-01-31.zip\n"), true, ErrorCode::corrupt_data,
        "CHECKSUM file says"},
-      {reply(sha256(zip_) + "  BTCUSDT-1h-2023-01-30.zip\n"), true, ErrorCode::corrupt_data, "another file"},
+      {reply(net::sha256(zip_) + "  BTCUSDT-1h-2023-01-30.zip\n"), true, ErrorCode::corrupt_data, "another file"},
       {reply("<html>sorry</html>"), false, ErrorCode::corrupt_data, "SHA-256"},
       {reply(zip_.substr(0, zip_.size() / 2)), false, ErrorCode::corrupt_data, "SHA-256"},
   };

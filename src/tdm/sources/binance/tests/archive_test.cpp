@@ -6,6 +6,7 @@
 
 #include <random>
 
+#include "tdm/net/sha256.hpp"  // sha256
 #include "tdm/sources/binance/tests/support.hpp"
 #include "tests/support/zip.hpp"
 
@@ -98,7 +99,7 @@ TEST(BinanceArchiveFiles, HoldNoWeeksAndMonths) {
 }
 
 TEST(BinanceArchiveChecksum, NamesTheFile) {
-  const std::string hash = sha256("abc");
+  const std::string hash = net::sha256("abc");
   EXPECT_EQ(hash, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(parse_checksum(hash + "  A.zip\n", "A.zip"), hash);
   EXPECT_EQ(parse_checksum(hash + "  A.zip", "A.zip"), hash);
@@ -254,7 +255,7 @@ TEST(BinanceArchiveRecordings, AreReadWhole) {
     const auto period = TimeRange::of(begin, begin + std::chrono::days{1});
     const auto name = archive_name(series, period) + ".zip";
     const auto bytes = testing::read_file(folder / name);
-    EXPECT_EQ(parse_checksum(testing::read_file(folder / (name + ".CHECKSUM")), name), sha256(bytes));
+    EXPECT_EQ(parse_checksum(testing::read_file(folder / (name + ".CHECKSUM")), name), net::sha256(bytes));
     const auto page = parse_archive_zip(bytes, series, {period, period}, context());
     ASSERT_TRUE(page) << page.error().message;
     EXPECT_EQ(page->rows.size(), 1'440U);
