@@ -51,5 +51,9 @@ inline constexpr std::chrono::hours kGapRetry{1};
 std::vector<TimeRange> subtract(TimeRange wanted, std::vector<TimeRange> held);
 // Sorted, merged where they touch.
 std::vector<TimeRange> merge(std::vector<TimeRange> ranges);
+// The parts of `ranges` that lie inside `within`, merged.
+std::vector<TimeRange> intersect(const std::vector<TimeRange>& ranges, const std::vector<TimeRange>& within);
+// The parts of `ranges` that `held` does not cover, merged.
+std::vector<TimeRange> subtract_all(const std::vector<TimeRange>& ranges, const std::vector<TimeRange>& held);
 
 }  // namespace tdm

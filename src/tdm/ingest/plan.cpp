@@ -53,23 +53,6 @@ std::int64_t count_bars(Timeframe timeframe, const std::vector<TimeRange>& range
   return bars;
 }
 
-std::vector<TimeRange> intersect(const std::vector<TimeRange>& ranges, const std::vector<TimeRange>& within) {
-  std::vector<TimeRange> parts;
-  for (const auto range : ranges)
-    for (const auto window : within)
-      if (const auto part = range.intersect(window); !part.empty()) parts.push_back(part);
-  return merge(std::move(parts));
-}
-
-std::vector<TimeRange> subtract_all(const std::vector<TimeRange>& ranges, const std::vector<TimeRange>& held) {
-  std::vector<TimeRange> left;
-  for (const auto range : ranges) {
-    const auto parts = subtract(range, held);
-    left.insert(left.end(), parts.begin(), parts.end());
-  }
-  return merge(std::move(left));
-}
-
 }  // namespace detail
 
 Plan make_plan(const Series& series, TimeRange range, const store::Manifest* manifest,

@@ -45,13 +45,6 @@ class Intake {
   steady_clock::time_point begun_ = steady_clock::now();
 };
 
-Error error(ErrorCode code, std::string message) {
-  Error made;
-  made.code = code;
-  made.message = std::move(message);
-  return made;
-}
-
 }  // namespace
 
 ArchiveClient::ArchiveClient(asio::any_io_executor executor, ArchiveClientOptions options)
@@ -99,7 +92,7 @@ asio::awaitable<Result<std::string>> ArchiveClient::get(std::string target, Dead
   }
   if (intake->too_slow) {
     count("too_slow");
-    co_return std::unexpected{give_up(error(ErrorCode::unavailable, "files come too slowly"))};
+    co_return std::unexpected{give_up(fail(ErrorCode::unavailable, "files come too slowly").error())};
   }
   if (!reply) {
     count("transport_error");
@@ -111,7 +104,7 @@ asio::awaitable<Result<std::string>> ArchiveClient::get(std::string target, Dead
   if (reply->status == kLacking) co_return fail(ErrorCode::not_found, "the archive has no such file");
   if (reply->status != 200)
     co_return std::unexpected{
-        give_up(error(ErrorCode::unavailable, fmt::format("it answered with status {}", reply->status)))};
+        give_up(fail(ErrorCode::unavailable, fmt::format("it answered with status {}", reply->status)).error())};
   co_return std::move(intake->body);
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <span>
 
-#include "tdm/core/gap.hpp"  // merge, subtract
+#include "tdm/core/gap.hpp"  // intersect, subtract_all
 
 namespace tdm::sources {
 namespace {
@@ -12,22 +12,6 @@ using Ranges = std::vector<TimeRange>;
 
 // Before the first file of a host comes: names, connections, secrets.
 constexpr double kFirstContactSeconds = 0.3;
-
-Ranges inside(const Ranges& ranges, TimeRange window) {
-  Ranges parts;
-  for (const auto range : ranges)
-    if (const auto part = range.intersect(window); !part.empty()) parts.push_back(part);
-  return parts;
-}
-
-std::vector<TimeRange> outside(const Ranges& ranges, const Ranges& covered) {
-  Ranges left;
-  for (const auto range : ranges) {
-    const auto parts = subtract(range, covered);
-    left.insert(left.end(), parts.begin(), parts.end());
-  }
-  return left;
-}
 
 // Files of one length, by begin and apart from each other: months, days.
 using Tier = std::vector<ArchiveFile>;
@@ -70,13 +54,13 @@ class Planner {
     Way way;
     Ranges covered;
     for (const auto& file : tiers.front()) {
-      const auto part = inside(wanted, file.period);
+      const auto part = intersect(wanted, {file.period});
       if (part.empty()) continue;
       covered.push_back(file.period);
       const auto without = best(part, shorter);
       way.add(file.seconds <= without.seconds ? Way{file.seconds, {&file}} : without);
     }
-    way.add(best(outside(wanted, covered), shorter));
+    way.add(best(subtract_all(wanted, covered), shorter));
     return way;
   }
 
@@ -98,7 +82,7 @@ Route route_of(const Series& series, const std::vector<TimeRange>& wanted, const
   route.file_seconds = kFirstContactSeconds;
   Ranges covered;
   for (const auto* file : way.files) {
-    const auto part = inside(wanted, file->period);
+    const auto part = intersect(wanted, {file->period});
     // What lies between two parts comes along: it is in the same file.
     route.files.push_back({TimeRange::of(part.front().begin(), part.back().end()), file->period});
     covered.push_back(file->period);
@@ -107,7 +91,7 @@ Route route_of(const Series& series, const std::vector<TimeRange>& wanted, const
     route.file_requests += file->requests;
   }
   std::ranges::sort(route.files, {}, [](const PageRequest& request) { return request.range.begin(); });
-  route.rest = outside(wanted, covered);
+  route.rest = subtract_all(wanted, covered);
   return route;
 }
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "tdm/ingest/detail/plan.hpp"  // intersect, subtract_all
+#include "tdm/core/gap.hpp"  // intersect, subtract_all
 
 namespace tdm::ingest::detail {
 

@@ -18,10 +18,4 @@ std::chrono::seconds settle_of(const sources::MarketTraits& traits, Timeframe ti
 
 std::int64_t count_bars(Timeframe timeframe, const std::vector<TimeRange>& ranges);
 
-// The parts of `ranges` that lie inside `within`.
-std::vector<TimeRange> intersect(const std::vector<TimeRange>& ranges, const std::vector<TimeRange>& within);
-
-// The parts of `ranges` that `held` does not cover.
-std::vector<TimeRange> subtract_all(const std::vector<TimeRange>& ranges, const std::vector<TimeRange>& held);
-
 }  // namespace tdm::ingest::detail
