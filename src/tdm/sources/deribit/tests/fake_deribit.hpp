@@ -1,62 +1,35 @@
 #pragma once
 
 #include <fmt/format.h>
-#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <atomic>
-#include <functional>
-#include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "tdm/core/timeframe.hpp"                   // Timeframe
-#include "tdm/net/http_server.hpp"                  // HttpServer
 #include "tdm/sources/deribit/detail/protocol.hpp"  // timeframe_of
+#include "tests/support/scripted_exchange.hpp"
 
 namespace tdm::sources::deribit::testing {
 
 // The few methods that the connector asks, on loopback under /deribit: columns oldest first, inclusive bounds, the
 // newest `cap` rows of what is too wide, the bar in progress. A script may answer first.
-class FakeDeribit {
+class FakeDeribit : public support::ScriptedExchange {
  public:
-  // The n-th request (from 0); nothing: the ordinary answer.
-  using Script = std::function<std::optional<net::ServerReply>(const net::ServerRequest& request, int number)>;
-
   static constexpr std::int64_t kFirstBar = 1'672'531'200'000;  // 2023-01-01
   static constexpr std::int64_t kNow = 1'673'500'000'123;
   static constexpr std::string_view kPath = "/deribit/api/v2/public/";
 
-  explicit FakeDeribit(bool history = false) : history_{history} {
-    auto server = net::HttpServer::start({}, [this](const net::ServerRequest& request) { return answer(request); });
-    if (!server) throw std::runtime_error{server.error().message};
-    server_ = *std::move(server);
-  }
+  explicit FakeDeribit(bool history = false)
+      : ScriptedExchange{"/deribit", [this](const net::ServerRequest& request) { return ordinary(request); }},
+        history_{history} {}
 
-  std::string base_url() const { return fmt::format("http://127.0.0.1:{}/deribit", server_->port()); }
-
-  void set_script(Script script) {
-    const std::lock_guard guard{mutex_};
-    script_ = std::move(script);
-  }
   void set_cap(std::size_t cap) { cap_ = cap; }
-  std::vector<std::string> targets() const {
-    const std::lock_guard guard{mutex_};
-    return targets_;
-  }
 
   static std::string close_text(std::int64_t open_ms) { return fmt::format("{}.5", 100 + open_ms / 60'000 % 89); }
 
-  static net::ServerReply json(std::string body, int status = 200) {
-    net::ServerReply reply;
-    reply.status = status;
-    reply.headers = {{"Content-Type", "application/json"}};
-    reply.body = std::move(body);
-    return reply;
-  }
   static std::string envelope(std::string_view result) {
     return fmt::format(R"({{"usOut":{0}456,"usIn":{0}000,"usDiff":456,"testnet":false,"result":{1},"jsonrpc":"2.0"}})",
                        kNow, result);
@@ -67,12 +40,6 @@ class FakeDeribit {
                             message, data, code, kNow),
                 400);
   }
-  static std::string parameter(const net::ServerRequest& request, std::string_view name) {
-    for (const auto& [key, value] : request.query)
-      if (key == name) return value;
-    return {};
-  }
-
   // The ordinary chart, for scripts that change a part of it.
   std::string chart(const net::ServerRequest& request) const {
     const auto timeframe = timeframe_of(parameter(request, "resolution")).value();
@@ -95,17 +62,7 @@ class FakeDeribit {
   }
 
  private:
-  net::ServerReply answer(const net::ServerRequest& request) {
-    Script script;
-    int number = 0;
-    {
-      const std::lock_guard guard{mutex_};
-      number = static_cast<int>(targets_.size());
-      targets_.push_back(request.target);
-      script = script_;
-    }
-    if (script)
-      if (auto scripted = script(request, number)) return *std::move(scripted);
+  net::ServerReply ordinary(const net::ServerRequest& request) const {
     if (!request.path.starts_with(kPath)) return json("not found", 404);
     const auto method = request.path.substr(kPath.size());
     if (method == "get_time") return json(envelope(std::to_string(kNow)));
@@ -133,10 +90,6 @@ class FakeDeribit {
 
   bool history_;
   std::atomic<std::size_t> cap_{5'001};
-  mutable std::mutex mutex_;
-  std::vector<std::string> targets_;
-  Script script_;
-  std::unique_ptr<net::HttpServer> server_;
 };
 
 }  // namespace tdm::sources::deribit::testing
