@@ -3,22 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <tuple>
 
+#include "tdm/core/bar.hpp"      // validated_column_names
 #include "tdm/core/decimal.hpp"  // Decimal
 
 namespace tdm::sources {
 namespace {
 
-constexpr std::array<std::string_view, 9> kColumns{"open",
-                                                   "high",
-                                                   "low",
-                                                   "close",
-                                                   "volume",
-                                                   "quote_volume",
-                                                   "trade_count",
-                                                   "taker_buy_volume",
-                                                   "taker_buy_quote_volume"};
+// In the order of SentRow's values: what stands after open_time.
+std::span<const std::string_view> columns() {
+  return validated_column_names().subspan(1, std::tuple_size_v<decltype(SentRow::values)>);
+}
+
 constexpr std::size_t kPrices = 4;
 
 // Why the row is no bar; nothing when it is one.
@@ -27,9 +24,10 @@ std::optional<std::string> problem_of(const SentRow& row, const BarMeaning& mean
   if (!meaning.length->on_grid(*row.open_time)) return fmt::format("is not on the {} grid", meaning.length->name());
   // Mark, index and premium prices have no volume.
   const auto needed = meaning.price_kind == PriceKind::last ? kPrices + 1 : kPrices;
-  for (std::size_t i = 0; i < kColumns.size(); ++i) {
+  for (std::size_t i = 0; i < columns().size(); ++i) {
     const auto& value = row.values[i];
-    if (value ? !Decimal::parse(*value) : i < needed) return fmt::format("has {} missing or not a number", kColumns[i]);
+    if (value ? !Decimal::parse(*value) : i < needed)
+      return fmt::format("has {} missing or not a number", columns()[i]);
   }
   return std::nullopt;
 }
@@ -57,8 +55,8 @@ void emit_bar(const Events& events, const BarMeaning& meaning, const SentRow& ro
   if (const auto problem = problem_of(row, meaning))
     return events.error(ErrorCode::corrupt_data, fmt::format("a bar {}: {:.200}", *problem, row.raw));
   auto line = begin_bar(events, meaning, *row.open_time);
-  for (std::size_t i = 0; i < kColumns.size(); ++i)
-    line[std::string{kColumns[i]}] = row.values[i] ? Line(*row.values[i]) : Line(nullptr);
+  for (std::size_t i = 0; i < columns().size(); ++i)
+    line[std::string{columns()[i]}] = row.values[i] ? Line(*row.values[i]) : Line(nullptr);
   line["closed"] = closed;
   line["channel"] = meaning.channel;
   if (!row.extra.empty()) line["extra"] = row.extra;
