@@ -3,7 +3,7 @@
 # Usage: tools/dev/test.sh [--quick] [--stage NAME]
 #   --quick       without the sanitizer build and the fuzz targets
 #   --stage NAME  that one alone: setup build unit lint python asan fuzz
-# TDM_JOBS: how many compilers run at once. TDM_FUZZ_SECONDS: how long each fuzz target runs (60).
+# TDM_JOBS: how many compilers run at once. TDM_FUZZ_SECONDS: how long each fuzz target runs (30).
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 
@@ -49,7 +49,7 @@ stage_asan() { build_preset asan && ctest --preset asan --parallel "$jobs"; }
 fuzz_target() { # NAME
   local name=$1 work=build/asan/corpus/$1 found=build/asan/findings/$1/
   mkdir -p "$work" "$found"
-  if "build/asan/bin/fuzz_$name" -max_total_time="${TDM_FUZZ_SECONDS:-60}" -timeout=10 -rss_limit_mb=2048 \
+  if "build/asan/bin/fuzz_$name" -max_total_time="${TDM_FUZZ_SECONDS:-30}" -timeout=10 -rss_limit_mb=2048 \
     -artifact_prefix="$found" -print_final_stats=1 "$work" "tests/fuzz/corpus/$name" >"$found/log" 2>&1; then
     say "fuzz $name: $(awk '/stat::number_of_executed_units/ { print $2 }' "$found/log") inputs, no finding"
   else
