@@ -19,6 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests/support")
 
 import archive
 import backfill
+import derived
+import exchanges
 import pipeline
 import sacred
 import windows
@@ -33,7 +35,9 @@ CASES: dict[str, Callable[[Path, int], list[Figure]]] = {
     "year": year.measure,
     "pipeline": pipeline.measure,
     "backfill": backfill.measure,
+    "exchanges": exchanges.measure,
     "archive": archive.measure,
+    "derived": derived.measure,
     "windows": windows.measure,
 }
 
