@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests/support")
 
 import archive
 import backfill
+import decode
 import derived
 import exchanges
 import pipeline
@@ -37,6 +38,7 @@ CASES: dict[str, Callable[[Path, int], list[Figure]]] = {
     "backfill": backfill.measure,
     "exchanges": exchanges.measure,
     "archive": archive.measure,
+    "decode": decode.measure,
     "derived": derived.measure,
     "windows": windows.measure,
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Every test the tree has, stage by stage. A failed stage does not keep the next from running; one failure fails all.
 # Usage: tools/dev/test.sh [--quick] [--stage NAME]
-#   --quick       without the sanitizer build and the fuzz targets
-#   --stage NAME  that one alone: setup build unit lint python asan fuzz
+#   --quick       without sanitizers and the fuzz targets
+#   --stage NAME  that one alone: setup build lint python unit fuzz
 # TDM_JOBS: how many compilers run at once. TDM_FUZZ_SECONDS: how long each fuzz target runs (30).
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
@@ -21,7 +21,10 @@ stage_setup() { if [[ -n ${TDM_TEST_QUICK:-} ]]; then tools/dev/setup.sh; else t
 
 stage_build() { ./dev build; }
 
-stage_unit() { ctest --preset release --parallel "$jobs"; }
+# The unit tests are built once: with both sanitizers, of the objects that the fuzz targets are made of, too.
+unit_preset() { if [[ -n ${TDM_TEST_QUICK:-} ]]; then echo dev; else echo asan; fi; }
+
+stage_unit() { build_preset "$(unit_preset)" && ctest --preset "$(unit_preset)" --parallel "$jobs"; }
 
 stage_lint() { tools/dev/lint.sh; }
 
@@ -35,15 +38,21 @@ python_group() { # NAME PATH...
 }
 
 stage_python() {
-  local long=(tests/e2e/test_many_processes.py tests/e2e/test_kill.py) groups=() failed=0 group
+  local long=(tests/e2e/test_many_processes.py tests/e2e/test_kill.py) groups=() failed=0 group ahead=''
+  # In a whole run the compilers take meanwhile what the tests leave of the processors; the next stage goes on from there.
+  if [[ -n ${TDM_TEST_WHOLE:-} ]] && cmake --preset "$(unit_preset)" >/dev/null; then
+    nice -n 19 ninja -C "build/$(unit_preset)" -j "$jobs" >build/ahead.log 2>&1 & ahead=$!
+  fi
   python_group long "${long[@]}" & groups+=("$!")
   python_group e2e tests/e2e "${long[@]/#/--ignore=}" & groups+=("$!")
   python_group others python/tests tests/tidy sim/tests & groups+=("$!")
   for group in "${groups[@]}"; do wait "$group" || failed=1; done
+  if [[ -n $ahead ]]; then
+    kill "$ahead" 2>/dev/null
+    wait "$ahead"
+  fi
   return "$failed"
 }
-
-stage_asan() { build_preset asan && ctest --preset asan --parallel "$jobs"; }
 
 # One target: what it learned stays in the build folder, and what it found is named.
 fuzz_target() { # NAME
@@ -69,10 +78,10 @@ stage_fuzz() {
 
 # --- the run ---------------------------------------------------------------------------------------------------------
 
-stages=(setup build unit lint python asan fuzz)
+stages=(setup build lint python unit fuzz)
 while [[ $# -gt 0 ]]; do
   case $1 in
-    --quick) stages=(setup build unit lint python); export TDM_TEST_QUICK=1; shift ;;
+    --quick) stages=(setup build lint python unit); export TDM_TEST_QUICK=1; shift ;;
     --stage)
       [[ " ${stages[*]} " == *" ${2:-} "* ]] || { say "there is no stage '${2:-}'; there are: ${stages[*]}"; exit 2; }
       "stage_$2"
@@ -83,6 +92,7 @@ while [[ $# -gt 0 ]]; do
 done
 
 report=() failures=0
+export TDM_TEST_WHOLE=1
 for stage in "${stages[@]}"; do
   say "--- $stage"
   begin=$SECONDS
