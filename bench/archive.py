@@ -50,7 +50,7 @@ def measure(folder: Path, rounds: int) -> list[Figure]:
             fetch(url)  # the simulator keeps what it has made
         for number in range(max(3, rounds // 3)):
             place = folder / f"store{number}"
-            config = write_config(place, exchange.base_url, 10, exchange="binance", archive_url=exchange.archive_url)
+            config = write_config(place, exchange.base_url, 40, exchange="binance", archive_url=exchange.archive_url)
             command = ["backfill", SERIES, "--start", "2023-01-01", "--end", "2023-12-31", "--json"]
             begun = time.perf_counter()
             report = json.loads(run([TDM, *command, "--config", config]).stdout)["series"][0]

@@ -30,6 +30,14 @@ bool is_json_number(std::string_view text) {
   return text.empty();
 }
 
+// What a string says. Most have no escapes and are viewed where they stand, which costs no copy.
+std::string_view string_of(ondemand::value value) {
+  auto token = value.raw_json_token();
+  while (!token.empty() && token.back() != '"') token.remove_suffix(1);  // what stands between this token and the next
+  const bool whole = token.size() >= 2 && token.find('\\') == std::string_view::npos;
+  return whole ? token.substr(1, token.size() - 2) : value.get_string().value();
+}
+
 }  // namespace
 
 void require_end(ondemand::document& json) {
@@ -42,9 +50,14 @@ std::string_view trimmed(std::string_view text) {
   return last == std::string_view::npos ? std::string_view{} : text.substr(0, last + 1);
 }
 
+std::string_view span_of(const char* begin, ondemand::document& json) {
+  const char* const next = json.current_location().value();
+  return trimmed({begin, static_cast<std::size_t>(next - begin)});
+}
+
 std::optional<std::string_view> text_of(ondemand::value value) {
   switch (value.type().value()) {
-    case ondemand::json_type::string: return value.get_string().value();
+    case ondemand::json_type::string: return string_of(value);
     case ondemand::json_type::number: {
       const auto token = trimmed(value.raw_json_token());
       if (!is_json_number(token)) throw simdjson::simdjson_error{simdjson::NUMBER_ERROR};

@@ -16,6 +16,9 @@ std::optional<std::string_view> text_of(simdjson::ondemand::value value);
 // The field as JSON, as it stands in the document.
 std::string_view json_of(simdjson::ondemand::value value);
 
+// What was read since the token at `begin`, as it stands in the document; inside of it, so that something follows.
+std::string_view span_of(const char* begin, simdjson::ondemand::document& json);
+
 // Nothing may follow the document.
 void require_end(simdjson::ondemand::document& json);
 

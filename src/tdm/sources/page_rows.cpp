@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 namespace tdm::sources {
@@ -32,13 +33,33 @@ std::optional<Rejection> refuse(const SentRow& row, Timeframe timeframe, TimeRan
 
 bool same_values(const SentRow& a, const SentRow& b) { return a.values == b.values && a.extra == b.extra; }
 
+std::array<TextColumn*, 9> value_columns(ObservationColumns& rows) {
+  return {&rows.open,
+          &rows.high,
+          &rows.low,
+          &rows.close,
+          &rows.volume,
+          &rows.quote_volume,
+          &rows.trade_count,
+          &rows.taker_buy_volume,
+          &rows.taker_buy_quote_volume};
+}
+
+void reserve(ObservationColumns& to, std::size_t rows) {
+  constexpr std::size_t kUsualValueBytes = 14;
+  for (auto* column : value_columns(to)) column->reserve(rows, rows * kUsualValueBytes);
+  to.extra.reserve(rows, 0);
+  for (auto* column : {&to.open_time, &to.event_time, &to.received_at}) column->reserve(rows);
+  to.close_proof.reserve(rows);
+  to.channel.reserve(rows);
+  to.ingest_id.reserve(rows);
+}
+
 void append_observation(Page& page, const SentRow& row, TimePoint received_at) {
   auto& to = page.rows;
   to.open_time.push_back(*row.open_time);
   std::size_t field = 0;
-  for (auto* column : {&to.open, &to.high, &to.low, &to.close, &to.volume, &to.quote_volume, &to.trade_count,
-                       &to.taker_buy_volume, &to.taker_buy_quote_volume})
-    column->append(row.values[field++]);
+  for (auto* column : value_columns(to)) column->append(row.values[field++]);
   to.extra.append(row.extra.empty() ? std::nullopt : std::optional<std::string_view>{row.extra});
   const bool archived = page.request.archive.has_value();
   to.close_proof.push_back(archived ? CloseProof::archive : CloseProof::none);  // REST's open bar has no flag
@@ -85,6 +106,7 @@ Result<void> add_rows(Page& page, std::span<const SentRow> all, Timeframe timefr
     return fail(ErrorCode::corrupt_data,
                 fmt::format("none of the {} rows lies inside of what was asked for; the first opens at {}", all.size(),
                             to_iso(all.front().open_time.value_or(TimePoint{}))));
+  reserve(page.rows, page.rows.size() + rows.size());
   for (auto first = rows.begin(); first != rows.end();) {
     const auto last =
         std::find_if(first, rows.end(), [&](const SentRow* row) { return *row->open_time != *(*first)->open_time; });

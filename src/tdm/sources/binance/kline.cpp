@@ -13,6 +13,8 @@ namespace {
 
 namespace ondemand = simdjson::ondemand;
 
+constexpr std::size_t kUsualRowBytes = 150;
+
 struct Cell {
   std::optional<std::string_view> text;
   std::string_view json;
@@ -43,18 +45,16 @@ void read_column(KlineRow& row, std::size_t number, ondemand::value value) {
   if (index == column::unused) row.unused_json = cell.json;
 }
 
-KlineRow read_row(ondemand::value value) {
-  KlineRow row;
+void read_row(KlineRow& row, ondemand::document& json, ondemand::value value) {
   if (value.type().value() != ondemand::json_type::array) {
     row.raw = json_of(value);
-    return row;
+    return;
   }
+  const char* const begin = value.raw_json_token().data();
   auto fields = value.get_array().value();
-  row.raw = trimmed(fields.raw_json().value());
-  fields.reset().value();
   std::size_t number = 0;
   for (auto field : fields) read_column(row, number++, field.value());
-  return row;
+  row.raw = span_of(begin, json);
 }
 
 void read_error_field(ErrorBody& error, std::string_view key, ondemand::value value) {
@@ -116,7 +116,8 @@ Result<KlineDocument> KlineDocument::parse(std::string_view text) {
       return fail(ErrorCode::corrupt_data,
                   "the answer is not an array of bars: " + describe_bad_body(text, "no array"));
     auto rows = json.get_array().value();
-    for (auto row : rows) document.rows.push_back(read_row(row.value()));
+    document.rows.reserve(text.size() / kUsualRowBytes);
+    for (auto row : rows) read_row(document.rows.emplace_back(), json, row.value());
     require_end(json);
   } catch (const simdjson::simdjson_error& error) {
     return fail(ErrorCode::corrupt_data, describe_bad_body(text, error.what()));

@@ -20,20 +20,19 @@ class WrongShape : public std::runtime_error {
 };
 
 constexpr std::size_t kColumns = 7;
+constexpr std::size_t kUsualRowBytes = 80;
 
 std::string read_extra(std::string extra, std::size_t column, ondemand::value value) {
   return fmt::format("{}{}\"column_{}\":{}", extra, extra.empty() ? "{" : ",", column + 1, json_of(value));
 }
 
-KlineRow read_row(ondemand::value value) {
-  KlineRow row;
+void read_row(KlineRow& row, ondemand::document& json, ondemand::value value) {
   if (value.type().value() != ondemand::json_type::array) {
     row.raw = text_of(value).value_or("null");
-    return row;
+    return;
   }
+  const char* const begin = value.raw_json_token().data();
   auto fields = value.get_array().value();
-  row.raw = trimmed(fields.raw_json().value());
-  fields.reset().value();
   std::size_t column = 0;
   for (auto field : fields) {
     auto cell = field.value();
@@ -47,13 +46,13 @@ KlineRow read_row(ondemand::value value) {
     ++column;
   }
   if (!row.extra.empty()) row.extra += '}';
-  return row;
+  row.raw = span_of(begin, json);
 }
 
-void read_list(KlineDocument& document, ondemand::value value) {
+void read_list(KlineDocument& document, ondemand::document& json, ondemand::value value) {
   if (value.type().value() != ondemand::json_type::array) throw WrongShape{"result.list is not an array"};
   auto list = value.get_array().value();  // named: a loop does not keep what it would come from
-  for (auto row : list) document.rows.push_back(read_row(row.value()));
+  for (auto row : list) read_row(document.rows.emplace_back(), json, row.value());
 }
 
 std::string required_text(ondemand::value value, std::string_view name) {
@@ -63,9 +62,9 @@ std::string required_text(ondemand::value value, std::string_view name) {
 }
 
 // One field of `result`; true when it is the list.
-bool read_result_field(KlineDocument& document, std::string_view key, ondemand::value value) {
+bool read_result_field(KlineDocument& document, ondemand::document& json, std::string_view key, ondemand::value value) {
   if (key == "list") {
-    read_list(document, value);
+    read_list(document, json, value);
     return true;
   }
   if (key == "symbol") {
@@ -78,13 +77,13 @@ bool read_result_field(KlineDocument& document, std::string_view key, ondemand::
   return false;
 }
 
-bool read_result(KlineDocument& document, ondemand::value value) {
+bool read_result(KlineDocument& document, ondemand::document& json, ondemand::value value) {
   if (value.type().value() != ondemand::json_type::object) return false;
   int lists = 0;
   auto object = value.get_object().value();
   for (auto field : object) {
     const auto key = field.unescaped_key().value();
-    lists += read_result_field(document, key, field.value().value()) ? 1 : 0;
+    lists += read_result_field(document, json, key, field.value().value()) ? 1 : 0;
   }
   if (lists > 1) throw WrongShape{"result.list stands twice"};
   return lists == 1;
@@ -122,9 +121,9 @@ void read_document(KlineDocument& document, ondemand::document& json) {
     auto value = field.value().value();
     codes += key == "retCode" ? 1 : 0;
     if (key == "result") {
-      lists += read_result(document, value) ? 1 : 0;
+      lists += read_result(document, json, value) ? 1 : 0;
     } else if (!read_envelope_field(document.envelope, key, value)) {
-      lists += read_result_field(document, key, value) ? 1 : 0;
+      lists += read_result_field(document, json, key, value) ? 1 : 0;
     }
   }
   require_end(json);
@@ -151,6 +150,7 @@ KlineDocument::~KlineDocument() = default;
 
 Result<KlineDocument> KlineDocument::parse(std::string_view text) {
   KlineDocument document{std::make_unique<Text>(text)};
+  document.rows.reserve(text.size() / kUsualRowBytes);
   try {
     auto json = document.text_->parser.iterate(document.text_->bytes).value();
     read_document(document, json);
