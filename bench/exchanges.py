@@ -47,9 +47,9 @@ asyncio.run(main())
 # of spot, 2 of 2,400 for 499 of usdm; Deribit gives 5,000 bars for 500 of 10,000 credits a second.
 CASES = [
     (Case("bybit", "bybit.linear.BTCUSDT", 100, 1000, TWO_YEARS), "BTC/USDT:USDT", 100),
-    (Case("binance", "binance.spot.BTCUSDT", 40, 1000, TWO_YEARS), "BTC/USDT", 100),
-    (Case("binance", "binance.usdm.BTCUSDT", 19, 499, HALF_A_YEAR), "BTC/USDT:USDT", 60),
-    (Case("deribit", "deribit.future.BTC-PERPETUAL", 8, 5000, TWO_YEARS), "BTC/USD:BTC", 40),
+    (Case("binance", "binance.spot.BTCUSDT", 50, 1000, TWO_YEARS), "BTC/USDT", 100),
+    (Case("binance", "binance.usdm.BTCUSDT", 20, 499, HALF_A_YEAR), "BTC/USDT:USDT", 60),
+    (Case("deribit", "deribit.future.BTC-PERPETUAL", 20, 5000, TWO_YEARS), "BTC/USD:BTC", 40),
 ]
 
 
