@@ -4,7 +4,7 @@ FROM debian:bookworm-slim AS build
 WORKDIR /src
 COPY . .
 RUN ./dev setup \
- && cmake --preset release -D TDM_PYTHON=OFF -D TDM_TESTS=OFF \
+ && cmake --preset release -D TDM_PYTHON=OFF \
  && cmake --build --preset release --target tdm
 
 FROM debian:bookworm-slim

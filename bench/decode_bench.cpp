@@ -11,6 +11,7 @@
 #include <functional>
 #include <iterator>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -142,7 +143,9 @@ int run(const std::string& exchange, const std::string& series, const std::strin
 }  // namespace tdm::bench
 
 int main(int argc, char** argv) {
-  const int rounds = argc == 5 ? std::atoi(argv[4]) : 0;
+  int rounds = 0;
+  const std::string_view number = argc == 5 ? argv[4] : "";
+  std::from_chars(number.data(), number.data() + number.size(), rounds);
   const std::string exchange = argc == 5 ? argv[1] : "";
   if (rounds < 1 || (exchange != "bybit" && exchange != "binance")) {
     fmt::print(stderr, "usage: bench_decode bybit|binance SERIES FILE ROUNDS\n");
